@@ -1,0 +1,161 @@
+#include "format/frame.h"
+
+#include <algorithm>
+#include <string>
+
+#include "format/compression.h"
+
+namespace session::format {
+namespace {
+
+constexpr std::size_t kHashAt = 56;
+
+Damage damage(std::uint64_t offset, std::uint64_t length, DamageKind kind, std::string detail) {
+  return {offset, length, kind, std::move(detail)};
+}
+
+bool sizes_agree(const FrameHeader& header) {
+  if (header.stored_size > kMaxPayloadBytes || header.raw_size > kMaxPayloadBytes) return false;
+  return header.codec != Codec::kNone || header.stored_size == header.raw_size;
+}
+
+}  // namespace
+
+std::string_view frame_kind_name(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kLeaf: return "leaf";
+    case FrameKind::kIndex: return "index";
+    case FrameKind::kBlob: return "blob";
+    case FrameKind::kCommit: return "commit";
+    case FrameKind::kSeal: return "seal";
+    case FrameKind::kParity: return "parity";
+  }
+  return "unknown";
+}
+
+void encode(const FrameHeader& header, std::span<std::byte, kFrameHeaderBytes> into) {
+  std::fill(into.begin(), into.end(), std::byte{0});
+  store(into, 0, kFrameMagic);
+  store(into, 4, static_cast<std::uint8_t>(header.kind));
+  store(into, 5, static_cast<std::uint8_t>(header.codec));
+  store(into, 8, header.stored_size);
+  store(into, 12, header.raw_size);
+  store(into, 16, header.own_offset);
+  store(into, 24, header.home);
+  store(into, 32, header.file_tag);
+  store(into, 40, header.payload_hash.low);
+  store(into, 48, header.payload_hash.high);
+  store(into, kHashAt, xxh3_64(Bytes(into).first(kHashAt)));
+}
+
+OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
+                                          std::uint64_t file_tag) {
+  const auto bad = [&](DamageKind kind, std::string detail) {
+    return damage(offset, kFrameHeaderBytes, kind, std::move(detail));
+  };
+  if (bytes.size() < kFrameHeaderBytes) {
+    return bad(DamageKind::kBeyondEnd, "a frame header would reach beyond the end");
+  }
+  bytes = bytes.first(kFrameHeaderBytes);
+  if (load<std::uint32_t>(bytes, 0) != kFrameMagic) {
+    return bad(DamageKind::kMagic, "no frame begins here");
+  }
+  if (load<std::uint64_t>(bytes, kHashAt) != xxh3_64(bytes.first(kHashAt))) {
+    return bad(DamageKind::kHeaderHash, "the frame header does not hash to what it says");
+  }
+  FrameHeader header;
+  header.kind = static_cast<FrameKind>(load<std::uint8_t>(bytes, 4));
+  header.codec = static_cast<Codec>(load<std::uint8_t>(bytes, 5));
+  header.stored_size = load<std::uint32_t>(bytes, 8);
+  header.raw_size = load<std::uint32_t>(bytes, 12);
+  header.own_offset = load<std::uint64_t>(bytes, 16);
+  header.home = load<std::uint64_t>(bytes, 24);
+  header.file_tag = load<std::uint64_t>(bytes, 32);
+  header.payload_hash = {load<std::uint64_t>(bytes, 40), load<std::uint64_t>(bytes, 48)};
+  if (header.file_tag != file_tag) {
+    return bad(DamageKind::kForeign, "a frame of another session file stands here");
+  }
+  if (header.own_offset != offset) {
+    return bad(DamageKind::kMisplaced,
+               "the frame that stands here belongs to offset " + std::to_string(header.own_offset));
+  }
+  if (header.codec > Codec::kZstd || load<std::uint16_t>(bytes, 6) != 0) {
+    return bad(DamageKind::kHeaderField, "the frame has an unknown codec or flag");
+  }
+  if (!sizes_agree(header)) {
+    return bad(DamageKind::kHeaderField, "the frame's sizes are impossible");
+  }
+  if (header.home >= offset) {
+    return bad(DamageKind::kHeaderField, "the frame's home does not lie before it");
+  }
+  return header;
+}
+
+OrDamage<Frame> load_frame(Bytes file, std::uint64_t offset, std::uint64_t file_tag) {
+  if (!is_aligned(offset) || !fits(offset, kFrameHeaderBytes, file.size())) {
+    return damage(offset, 0, DamageKind::kBeyondEnd, "no frame can stand here");
+  }
+  OrDamage<FrameHeader> decoded =
+      decode_frame_header(file.subspan(offset, kFrameHeaderBytes), offset, file_tag);
+  if (const Damage* found = damage_in(decoded)) return *found;
+  const FrameHeader& header = std::get<FrameHeader>(decoded);
+  if (!fits(offset, header.frame_bytes(), file.size())) {
+    return damage(offset, file.size() - offset, DamageKind::kBeyondEnd,
+                  "the frame reaches beyond the end");
+  }
+  const Bytes whole = file.subspan(offset, header.frame_bytes());
+  const Bytes stored = whole.subspan(kFrameHeaderBytes, header.stored_size);
+  if (xxh3_128(stored) != header.payload_hash) {
+    return damage(offset + kFrameHeaderBytes, header.stored_size, DamageKind::kPayloadHash,
+                  "the payload of the " + std::string(frame_kind_name(header.kind)) +
+                      " frame does not hash to what its header says");
+  }
+  if (!all_zero(whole.subspan(kFrameHeaderBytes + header.stored_size))) {
+    return damage(offset + kFrameHeaderBytes + header.stored_size,
+                  whole.size() - kFrameHeaderBytes - header.stored_size, DamageKind::kPadding,
+                  "the padding behind a frame is not zero");
+  }
+  return Frame{header, stored};
+}
+
+OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer) {
+  if (frame.header.codec == Codec::kNone) return frame.stored;
+  buffer.resize(frame.header.raw_size);
+  if (!decompress(frame.stored, buffer)) {
+    return damage(frame.header.own_offset, frame.header.frame_bytes(), DamageKind::kCompression,
+                  "the payload does not decompress to the size its header promises");
+  }
+  return Bytes(buffer);
+}
+
+FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
+                         std::uint64_t home, std::uint64_t file_tag, Bytes payload,
+                         int compression_level) {
+  if (payload.size() > kMaxPayloadBytes) {
+    throw Error(ErrorCode::kLimit, "a " + std::string(frame_kind_name(kind)) + " payload of " +
+                                       std::to_string(payload.size()) +
+                                       " bytes is above the limit of " +
+                                       std::to_string(kMaxPayloadBytes));
+  }
+  FrameHeader header;
+  header.kind = kind;
+  header.raw_size = static_cast<std::uint32_t>(payload.size());
+  std::optional<std::vector<std::byte>> packed;
+  if (compression_level != 0) packed = compress(payload, compression_level);
+  const Bytes stored = packed ? Bytes(*packed) : payload;
+  header.codec = packed ? Codec::kZstd : Codec::kNone;
+  header.stored_size = static_cast<std::uint32_t>(stored.size());
+  header.own_offset = write_offset + out.size();
+  header.home = home;
+  header.file_tag = file_tag;
+  header.payload_hash = xxh3_128(stored);
+
+  const std::size_t at = out.size();
+  out.resize(at + header.frame_bytes());
+  encode(header, std::span(out).subspan(at).first<kFrameHeaderBytes>());
+  std::copy(stored.begin(), stored.end(), out.begin() + static_cast<std::ptrdiff_t>(at) +
+                                              static_cast<std::ptrdiff_t>(kFrameHeaderBytes));
+  return header;
+}
+
+}  // namespace session::format
