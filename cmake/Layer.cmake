@@ -1,0 +1,20 @@
+# What every target of ours is compiled with, and how a folder shows its headers.
+
+add_library(sessiontool_options INTERFACE)
+target_compile_options(sessiontool_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wimplicit-fallthrough)
+if(SESSIONTOOL_SANITIZE)
+  target_compile_options(sessiontool_options INTERFACE
+    -fsanitize=${SESSIONTOOL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(sessiontool_options INTERFACE -fsanitize=${SESSIONTOOL_SANITIZE})
+endif()
+
+# Makes `#include "NAME/header.h"` work for those who link the target, and shows nothing else: the
+# include path is a folder that holds one link, to this one.
+function(session_layer_includes target scope name)
+  set(view ${PROJECT_BINARY_DIR}/layers/${name})
+  file(MAKE_DIRECTORY ${view})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${view}/${name} SYMBOLIC)
+  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${view}>)
+endfunction()
