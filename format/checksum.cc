@@ -111,3 +111,5 @@ std::string hex(Bytes bytes) {
 }
 
 }  // namespace session::format
+
+std::string session::to_hex(const Digest& digest) { return format::hex(digest); }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "format/bytes.h"
+#include "session/digest.h"
 
 namespace session::format {
 
@@ -42,7 +43,7 @@ class HashStream {
   std::uint64_t size_bytes_ = 0;
 };
 
-using Digest = std::array<std::byte, 32>;
+using session::Digest;
 
 [[nodiscard]] Digest sha256(Bytes bytes);
 [[nodiscard]] std::string hex(Bytes bytes);

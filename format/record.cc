@@ -1,0 +1,116 @@
+#include "format/record.h"
+
+#include <capnp/serialize.h>
+
+#include <cstring>
+
+#include "session/error.h"
+
+namespace session::format {
+namespace {
+
+constexpr std::uint64_t kWordBytes = sizeof(capnp::word);
+
+struct Section {
+  std::uint64_t data_words;
+  std::uint64_t pointers;
+};
+
+// The fixed part without its trailing zeros: what the canonical form keeps of it.
+Section trimmed_section(RecordView record) {
+  const capnp::Data::Reader data = record.getDataSection();
+  std::size_t used = data.size();
+  while (used > 0 && data[used - 1] == 0) --used;
+  const auto pointers = record.getPointerSection();
+  std::uint32_t last = pointers.size();
+  while (last > 0 && pointers[last - 1].isNull()) --last;
+  return {(used + kWordBytes - 1) / kWordBytes, last};
+}
+
+void check_limits(RecordView record) {
+  const Section section = trimmed_section(record);
+  if (section.data_words > kMaxRecordDataWords || section.pointers > kMaxRecordPointers) {
+    throw Error(ErrorCode::kLimit, "a record's fixed part is wider than the format allows");
+  }
+  if (record.totalSize().wordCount * kWordBytes > kMaxRecordBytes &&
+      canonical_words(record) * kWordBytes > kMaxRecordBytes) {
+    throw Error(ErrorCode::kLimit,
+                "a record of " + std::to_string(canonical_words(record) * kWordBytes) +
+                    " bytes is above the limit of " + std::to_string(kMaxRecordBytes) +
+                    " (texts above " + std::to_string(kInlineBytes) +
+                    " bytes are kept apart and do not count)");
+  }
+}
+
+}  // namespace
+
+std::uint64_t canonical_words(RecordView record) {
+  const Section section = trimmed_section(record);
+  const std::uint64_t fixed =
+      (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
+      record.getPointerSection().size();
+  return record.totalSize().wordCount - fixed + section.data_words + section.pointers;
+}
+
+Record::Record(RecordView record) {
+  check_limits(record);
+  words_ = std::make_shared<const kj::Array<capnp::word>>(record.canonicalize());
+}
+
+RecordView Record::view() const {
+  return capnp::readMessageUnchecked<capnp::AnyPointer>(words_->begin())
+      .getAs<capnp::AnyStruct>();
+}
+
+Bytes Record::bytes() const {
+  const auto bytes = words_->asBytes();
+  return std::as_bytes(std::span(bytes.begin(), bytes.size()));
+}
+
+bool operator==(const Record& a, const Record& b) {
+  if (a.words_ == b.words_) return true;
+  if (a.empty() || b.empty() || a.words_->size() != b.words_->size()) return false;
+  return std::memcmp(a.words_->begin(), b.words_->begin(), a.words_->size() * kWordBytes) == 0;
+}
+
+std::vector<std::byte> canonical_payload(RecordView root) {
+  const kj::Array<capnp::word> words = root.canonicalize();
+  std::vector<std::byte> payload(kWordBytes + words.size() * kWordBytes);
+  store(payload, 4, static_cast<std::uint32_t>(words.size()));
+  std::memcpy(payload.data() + kWordBytes, words.begin(), words.size() * kWordBytes);
+  return payload;
+}
+
+std::optional<std::string> check_message(Bytes payload) {
+  if (payload.size() < 2 * kWordBytes || payload.size() % kWordBytes != 0) {
+    return "a payload of " + std::to_string(payload.size()) + " bytes is no message";
+  }
+  if (load<std::uint32_t>(payload, 0) != 0 ||
+      load<std::uint32_t>(payload, 4) != payload.size() / kWordBytes - 1) {
+    return "the message is not one segment of the payload's size";
+  }
+  capnp::ReaderOptions options;
+  // Every object is met once, so this is ample for an honest message; a list of a billion empty
+  // elements, which takes no bytes, runs into it.
+  options.traversalLimitInWords = payload.size() / kWordBytes * 4;
+  options.nestingLimit = static_cast<int>(kMaxNesting);
+  try {
+    const kj::ArrayPtr<const capnp::word> segment(
+        reinterpret_cast<const capnp::word*>(payload.data() + kWordBytes),
+        payload.size() / kWordBytes - 1);
+    const kj::ArrayPtr<const capnp::word> segments[] = {segment};
+    capnp::SegmentArrayMessageReader reader(segments, options);
+    if (!reader.isCanonical()) return "the message is not in canonical form";
+  } catch (const kj::Exception& exception) {
+    return "the message is malformed: " + std::string(exception.getDescription().cStr());
+  }
+  return std::nullopt;
+}
+
+void throw_as_damage(const kj::Exception& exception) {
+  throw Error(ErrorCode::kDamaged, "a record is not what its schema says: " +
+                                       std::string(exception.getDescription().cStr()) +
+                                       "; `sessiontool verify` shows where");
+}
+
+}  // namespace session::format

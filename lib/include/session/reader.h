@@ -1,0 +1,67 @@
+#pragma once
+// Opens a session file to read it, beside whoever writes it.
+//
+// A Reader knows the path; each Snapshot it gives is a revision that stays readable for as long as
+// it is held. Readers take no lock and never write. A Reader may be used by one thread at a time;
+// the snapshots by any number.
+//
+// What a reader cannot guard against: somebody else cutting the file (the mapped pages vanish: the
+// system sends SIGBUS) or a bad sector under the mapping. `ReadMode::kCopy` reads with system calls
+// into memory of our own instead and turns both into an Error, at the price of a copy per page.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "session/error.h"
+#include "session/revision.h"
+#include "session/snapshot.h"
+
+namespace session {
+
+namespace io {
+class FileSystem;
+}
+
+enum class ReadMode : std::uint8_t { kMapped, kCopy };
+
+struct ReaderOptions {
+  ReadMode mode = ReadMode::kMapped;
+  io::FileSystem* files = nullptr;  // null: the machine's own
+};
+
+class Reader {
+ public:
+  // Throws kNotFound, kNotASession, kNewerVersion, kDamaged (a damaged header, or damage before the
+  // head that a clean close had vouched for), kIo.
+  [[nodiscard]] static Reader open(const std::string& path, ReaderOptions options = {});
+  ~Reader();
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+
+  // The newest revision when the reader was opened or last refreshed.
+  [[nodiscard]] Snapshot head() const;
+
+  // Looks for newer revisions, also when the file was replaced by a rename. True if the head moved.
+  bool refresh();
+
+  // Any kept revision. O(log n) plus a bounded number of deltas. Throws kNotFound and names the
+  // nearest kept ones.
+  [[nodiscard]] Snapshot at(std::uint64_t revision) const;
+
+  // What comes behind the @ in FILE@REV: a number, "head", "~3" (three kept revisions before the
+  // head), a checkpoint's id, a unique prefix of it (4 characters or more) or its description, or a
+  // time such as 2026-11-22T10:00:00Z (the newest revision at or before it). Throws kNotFound and
+  // says what would have been near, kUsage when a prefix or description is ambiguous.
+  [[nodiscard]] Snapshot at(std::string_view revision) const;
+
+  [[nodiscard]] FileInfo info() const;
+
+ private:
+  struct Impl;
+  explicit Reader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace session
