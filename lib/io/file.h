@@ -59,7 +59,11 @@ class Lock {
   virtual ~Lock() = default;
 };
 
-enum class OpenMode : std::uint8_t { kRead, kReadWrite, kCreateNew /* read-write; kExists if it is there */ };
+enum class OpenMode : std::uint8_t {
+  kRead,
+  kReadWrite,
+  kCreateNew /* read-write; kExists if it is there */
+};
 
 class FileSystem {
  public:
