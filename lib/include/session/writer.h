@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
