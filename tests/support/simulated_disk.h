@@ -64,10 +64,10 @@ enum class DiskCall : std::uint8_t {
 // Makes a call fail as the operating system would. A write that fails has written its first half; a
 // sync that fails is as above; of the others, one that fails does nothing.
 struct Fault {
-  std::optional<DiskCall> kind;  // any if empty
-  std::size_t nth = 1;           // 1: the next call of that kind
-  int error = EIO;               // an errno
-  bool from_then_on = false;     // or just once
+  std::optional<DiskCall> kind = std::nullopt;  // any if empty
+  std::size_t nth = 1;                          // 1: the next call of that kind
+  int error = EIO;                              // an errno
+  bool from_then_on = false;                    // or just once
 };
 
 // A call that changes the disk or makes a change durable; crash points lie between these.
