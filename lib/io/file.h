@@ -62,14 +62,15 @@ class Lock {
 enum class OpenMode : std::uint8_t {
   kRead,
   kReadWrite,
-  kCreateNew /* read-write; kExists if it is there */
+  kCreateNew,  // read-write; kExists if it is there
 };
 
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // New files get mode 0600: sessions hold what people said.
+  // New files get mode 0600: sessions hold what people said. Throws kNotASession for what is no
+  // regular file (a directory, a pipe, a device), without waiting for its other end.
   [[nodiscard]] virtual std::unique_ptr<File> open(const std::string& path, OpenMode mode) = 0;
   [[nodiscard]] virtual bool exists(const std::string& path) = 0;
   // Nothing if the path does not exist.
@@ -82,10 +83,13 @@ class FileSystem {
   // Makes creations, renames and removals in the directory that holds `path` durable.
   virtual void sync_directory(const std::string& path) = 0;
   // Follows symbolic links; a path that does not exist yet is resolved up to its last component.
+  // A link to nothing is kNotFound.
   [[nodiscard]] virtual std::string real_path(const std::string& path) = 0;
   // The writer lock of the session file at `path` (a real path): `path` + ".lock", created when
   // missing, never removed, with the holder's process id in it. Throws kLocked and names the
-  // holder when another process, or another Lock in this one, has it.
+  // holder when another process, or another Lock in this one, has it (lock_holder in lock.h reads
+  // the id back), and kUsage when the session file has several names (hard links). Whatever opens
+  // and closes the lock file past this seam, in the process that holds it, drops the lock.
   [[nodiscard]] virtual std::unique_ptr<Lock> lock(const std::string& path) = 0;
   // Names in a directory, sorted, without "." and "..".
   [[nodiscard]] virtual std::vector<std::string> list(const std::string& directory) = 0;

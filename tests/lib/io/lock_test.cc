@@ -210,6 +210,28 @@ TEST(Lock, IsNotInheritedByAForkedProcess) {
   EXPECT_EQ(lock_from_child(dir.file("s")), kRefused);
 }
 
+TEST(Lock, OfAForkedProcessOutlivesTheOneItInherited) {
+  const TempDir dir;
+  auto lock = system_files().lock(dir.file("s"));
+  int released[2] = {};
+  ASSERT_EQ(::pipe(released), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char signal = 0;
+    if (::read(released[0], &signal, 1) != 1) ::_exit(1);
+    const auto own = system_files().lock(dir.file("s"));
+    lock.reset();
+    ::_exit(lock_from_child(dir.file("s")) == kRefused ? 0 : 2);
+  }
+  lock.reset();
+  ASSERT_EQ(::write(released[1], "r", 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ::close(released[0]);
+  ::close(released[1]);
+}
+
 TEST(Lock, OfAFileWithSeveralNamesIsRefusedSayingWhy) {
   const TempDir dir;
   std::ofstream(dir.file("s")) << "x";
