@@ -23,6 +23,8 @@ namespace session::convert::json {
 
 // How many arrays and objects may stand inside each other in a source.
 inline constexpr std::size_t kMaxJsonDepth = 512;
+// The same for our own JSON, in which records and what they keep of a source are wrapped again.
+inline constexpr std::size_t kMaxOwnJsonDepth = kMaxJsonDepth + 32;
 
 enum class Kind : std::uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
 

@@ -122,11 +122,25 @@ Value RandomJson::value(std::size_t depth) {
   }
 }
 
+Value RandomJson::deep() {
+  Value result = value(1);
+  for (std::size_t i = 300; i > 0; --i) {
+    Value outer = chance(0.5) ? Value::object() : Value::array();
+    if (outer.is_object()) {
+      outer.add(name(), std::move(result));
+    } else {
+      outer.items().push_back(std::move(result));
+    }
+    result = std::move(outer);
+  }
+  return result;
+}
+
 void RandomJson::mutate(Value& target) {
   const bool has_children = (target.is_array() && !target.items().empty()) ||
                             (target.is_object() && !target.members().empty());
   if (!has_children || chance(0.1)) {
-    target = value(chance(0.02) ? 200 : 3);
+    target = chance(0.02) ? deep() : value(3);
     return;
   }
   if (target.is_array()) {

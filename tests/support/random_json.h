@@ -30,6 +30,8 @@ class RandomJson {
 
   [[nodiscard]] convert::json::Value value(std::size_t depth = 4);
   [[nodiscard]] convert::json::Value object(std::size_t depth = 4);
+  // Three hundred levels of it.
+  [[nodiscard]] convert::json::Value deep();
   // Something else at one or a few random places of `value`.
   [[nodiscard]] convert::json::Value mutated(convert::json::Value value);
   [[nodiscard]] std::string lexeme();
