@@ -34,7 +34,9 @@ inline void store(std::span<std::byte> bytes, std::size_t at, T value) {
 [[nodiscard]] constexpr std::uint64_t align_up(std::uint64_t size) {
   return (size + (kAlignBytes - 1)) & ~std::uint64_t{kAlignBytes - 1};
 }
-[[nodiscard]] constexpr bool is_aligned(std::uint64_t offset) { return offset % kAlignBytes == 0; }
+[[nodiscard]] constexpr bool is_aligned(std::uint64_t offset) {
+  return offset % kAlignBytes == 0;
+}
 
 // True if [offset, offset + length) lies in [0, size), without a sum that could overflow.
 [[nodiscard]] constexpr bool fits(std::uint64_t offset, std::uint64_t length, std::uint64_t size) {

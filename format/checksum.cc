@@ -42,7 +42,9 @@ struct HashStream::State {
   State& operator=(const State&) = delete;
 };
 
-HashStream::HashStream() : state_(std::make_unique<State>()) { reset(); }
+HashStream::HashStream() : state_(std::make_unique<State>()) {
+  reset();
+}
 HashStream::~HashStream() = default;
 
 void HashStream::reset() {
@@ -88,8 +90,8 @@ Sha256& Sha256::add_number(std::uint64_t value) {
 
 Digest Sha256::finish() {
   Digest digest;
-  require(EVP_DigestFinal_ex(context_->evp, reinterpret_cast<unsigned char*>(digest.data()),
-                             nullptr));
+  require(
+      EVP_DigestFinal_ex(context_->evp, reinterpret_cast<unsigned char*>(digest.data()), nullptr));
   require(EVP_DigestInit_ex2(context_->evp, sha256_algorithm(), nullptr));
   return digest;
 }
@@ -112,4 +114,6 @@ std::string hex(Bytes bytes) {
 
 }  // namespace session::format
 
-std::string session::to_hex(const Digest& digest) { return format::hex(digest); }
+std::string session::to_hex(const Digest& digest) {
+  return format::hex(digest);
+}

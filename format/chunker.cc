@@ -7,8 +7,8 @@
 
 namespace session::format {
 
-bool PageRule::ends_after(std::string_view key, std::uint64_t weight,
-                          std::uint64_t size_with_item, std::uint64_t items) const {
+bool PageRule::ends_after(std::string_view key, std::uint64_t weight, std::uint64_t size_with_item,
+                          std::uint64_t items) const {
   if (level_ > 0 && items < kMinIndexChildren) return false;
   const std::uint64_t target = std::uint64_t{1} << target_log2_;
   const std::uint64_t most = target << kPageSpreadLog2;

@@ -7,7 +7,7 @@ namespace session {
 namespace {
 
 constexpr std::array<std::string_view, 13> kNames = {
-    "usage",   "limit",     "io",     "not_a_session", "newer_version", "bad_source", "damaged",
+    "usage",     "limit",  "io",     "not_a_session", "newer_version", "bad_source", "damaged",
     "not_found", "exists", "locked", "poisoned",      "interrupted",   "internal"};
 static_assert(kNames.size() == static_cast<std::size_t>(ErrorCode::kInternal) + 1);
 
@@ -21,7 +21,9 @@ std::string full_text(const std::string& what, const std::string& file,
 
 }  // namespace
 
-std::string_view error_code_name(ErrorCode code) { return kNames.at(static_cast<std::size_t>(code)); }
+std::string_view error_code_name(ErrorCode code) {
+  return kNames.at(static_cast<std::size_t>(code));
+}
 
 Error::Error(ErrorCode code, const std::string& what, std::string file,
              std::optional<std::uint64_t> offset)

@@ -14,7 +14,9 @@ Damage header_damage(DamageKind kind, std::string detail) {
   return {0, kFileHeaderBytes, kind, std::move(detail)};
 }
 
-bool is_target(std::uint8_t log2) { return log2 >= kMinTargetLog2 && log2 <= kMaxTargetLog2; }
+bool is_target(std::uint8_t log2) {
+  return log2 >= kMinTargetLog2 && log2 <= kMaxTargetLog2;
+}
 
 void refuse_other_major(std::uint16_t major) {
   if (major == kMajorVersion) return;
@@ -26,7 +28,9 @@ void refuse_other_major(std::uint16_t major) {
 
 }  // namespace
 
-std::uint64_t FileHeader::tag() const { return xxh3_64(file_id); }
+std::uint64_t FileHeader::tag() const {
+  return xxh3_64(file_id);
+}
 
 std::array<std::byte, kFileHeaderBytes> encode(const FileHeader& header) {
   std::array<std::byte, kFileHeaderBytes> bytes{};

@@ -23,12 +23,18 @@ bool sizes_agree(const FrameHeader& header) {
 
 std::string_view frame_kind_name(FrameKind kind) {
   switch (kind) {
-    case FrameKind::kLeaf: return "leaf";
-    case FrameKind::kIndex: return "index";
-    case FrameKind::kBlob: return "blob";
-    case FrameKind::kCommit: return "commit";
-    case FrameKind::kSeal: return "seal";
-    case FrameKind::kParity: return "parity";
+    case FrameKind::kLeaf:
+      return "leaf";
+    case FrameKind::kIndex:
+      return "index";
+    case FrameKind::kBlob:
+      return "blob";
+    case FrameKind::kCommit:
+      return "commit";
+    case FrameKind::kSeal:
+      return "seal";
+    case FrameKind::kParity:
+      return "parity";
   }
   return "unknown";
 }
@@ -153,8 +159,9 @@ FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset
   const std::size_t at = out.size();
   out.resize(at + header.frame_bytes());
   encode(header, std::span(out).subspan(at).first<kFrameHeaderBytes>());
-  std::copy(stored.begin(), stored.end(), out.begin() + static_cast<std::ptrdiff_t>(at) +
-                                              static_cast<std::ptrdiff_t>(kFrameHeaderBytes));
+  std::copy(stored.begin(), stored.end(),
+            out.begin() + static_cast<std::ptrdiff_t>(at) +
+                static_cast<std::ptrdiff_t>(kFrameHeaderBytes));
   return header;
 }
 

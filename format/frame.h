@@ -59,9 +59,9 @@ struct FrameHeader {
 
 void encode(const FrameHeader& header, std::span<std::byte, kFrameHeaderBytes> into);
 
-// The header at `offset` of a file whose tag is `file_tag`, from 64 bytes read there. Trusts nothing
-// but what it checked: magic, hash, own offset, tag, sizes. A kind it does not know is no damage: a
-// later version may have it, and its size says where to go on.
+// The header at `offset` of a file whose tag is `file_tag`, from 64 bytes read there. Trusts
+// nothing but what it checked: magic, hash, own offset, tag, sizes. A kind it does not know is no
+// damage: a later version may have it, and its size says where to go on.
 [[nodiscard]] OrDamage<FrameHeader> decode_frame_header(Bytes header_bytes, std::uint64_t offset,
                                                         std::uint64_t file_tag);
 

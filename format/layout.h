@@ -32,13 +32,17 @@ inline constexpr std::size_t kFrameHeaderBytes = 64;
 static_assert(std::has_single_bit(kAlignBytes) && kFileHeaderBytes % kAlignBytes == 0 &&
               kFrameHeaderBytes % kAlignBytes == 0);
 
-// ---- limits (G12): what bounds the memory and time a hostile file can ask for ---------------------
+// ---- limits (G12): what bounds the memory and time a hostile file can ask for
+// ---------------------
 
 // A frame, header included: what a reader must hold at once, and a search step over a torn tail.
 inline constexpr std::uint32_t kMaxFrameBytes = 1U << 20;
 inline constexpr std::uint32_t kMaxPayloadBytes = kMaxFrameBytes - kFrameHeaderBytes;
 // The longest path a file table must hold on Linux.
 inline constexpr std::uint32_t kMaxKeyBytes = 4096;
+// Two of them and a rank make a key of the children table.
+inline constexpr std::uint32_t kMaxTaskKeyBytes = 2040;
+static_assert(2 * kMaxTaskKeyBytes + 10 <= kMaxKeyBytes);
 // Canonical size of one record. Large texts leave it (kInlineBytes), so this is lists and nesting.
 inline constexpr std::uint32_t kMaxRecordBytes = 256U << 10;
 // Words in the fixed part of one record: pages pad every record to the widest.
@@ -82,6 +86,9 @@ static_assert((4ULL << kMaxTargetLog2) / kRecordOverheadBytes *
 // Deltas above the newest trees before a commit folds them: opening overlays them all.
 inline constexpr std::uint32_t kMaxPendingDeltas = 256;
 inline constexpr std::uint64_t kMaxPendingBytes = 1ULL << 20;
+// What a reader follows before it calls the chain forged: an older or later writer may have had a
+// larger bound.
+inline constexpr std::uint32_t kMaxChainDeltas = 4096;
 // A larger transaction writes pages at once instead of a delta.
 inline constexpr std::uint32_t kMaxDeltaBytes = 128U << 10;
 // Relaxed commits sync after so much: it bounds what a crash can cost, and what a reader must hash.
@@ -106,6 +113,7 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"frame_header", kFrameHeaderBytes, "bytes"},
     {"max_frame", kMaxFrameBytes, "bytes"},
     {"max_key", kMaxKeyBytes, "bytes"},
+    {"max_task_key", kMaxTaskKeyBytes, "bytes"},
     {"max_record", kMaxRecordBytes, "bytes"},
     {"max_record_data", kMaxRecordDataWords, "words"},
     {"max_record_pointers", kMaxRecordPointers, "words"},
@@ -125,6 +133,7 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"min_index_children", kMinIndexChildren, "children"},
     {"max_pending_deltas", kMaxPendingDeltas, "commits"},
     {"max_pending_bytes", kMaxPendingBytes, "bytes"},
+    {"max_chain_deltas", kMaxChainDeltas, "commits"},
     {"max_delta", kMaxDeltaBytes, "bytes"},
     {"max_unsynced", kMaxUnsyncedBytes, "bytes"},
     {"reserve", kReserveBytes, "bytes"},

@@ -130,8 +130,7 @@ void fill_leaf(schema::Leaf::Builder leaf, std::span<const LeafItem> items) {
   const auto n = static_cast<std::uint32_t>(items.size());
   fill_keys(leaf, n, [&](std::uint32_t i) { return items[i].key; });
   const Stride stride = widest(items);
-  auto records =
-      leaf.getRecords().initAsListOfAnyStruct(stride.data_words, stride.pointers, n);
+  auto records = leaf.getRecords().initAsListOfAnyStruct(stride.data_words, stride.pointers, n);
   for (std::uint32_t i = 0; i < n; ++i) copy_record(items[i].record, records[i]);
 }
 

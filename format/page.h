@@ -1,8 +1,8 @@
 #pragma once
 // Leaf and index pages: the payloads of their frames, built and read.
 //
-// All keys of a page share `skip` first bytes; the next 8 bytes of each stand in one packed list, so
-// that a search touches whole keys only where prefixes tie.
+// All keys of a page share `skip` first bytes; the next 8 bytes of each stand in one packed list,
+// so that a search touches whole keys only where prefixes tie.
 
 #include <cstdint>
 #include <optional>

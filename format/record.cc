@@ -46,9 +46,8 @@ void check_limits(RecordView record) {
 
 std::uint64_t canonical_words(RecordView record) {
   const Section section = trimmed_section(record);
-  const std::uint64_t fixed =
-      (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
-      record.getPointerSection().size();
+  const std::uint64_t fixed = (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
+                              record.getPointerSection().size();
   return record.totalSize().wordCount - fixed + section.data_words + section.pointers;
 }
 
@@ -58,8 +57,7 @@ Record::Record(RecordView record) {
 }
 
 RecordView Record::view() const {
-  return capnp::readMessageUnchecked<capnp::AnyPointer>(words_->begin())
-      .getAs<capnp::AnyStruct>();
+  return capnp::readMessageUnchecked<capnp::AnyPointer>(words_->begin()).getAs<capnp::AnyStruct>();
 }
 
 Bytes Record::bytes() const {

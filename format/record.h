@@ -40,7 +40,7 @@ class Record {
 
   [[nodiscard]] RecordView view() const;  // valid as long as any copy of this Record lives
   [[nodiscard]] std::uint64_t words() const { return words_->size() - 1; }
-  [[nodiscard]] Bytes bytes() const;      // the canonical segment
+  [[nodiscard]] Bytes bytes() const;  // the canonical segment
   [[nodiscard]] bool empty() const { return words_ == nullptr; }
   friend bool operator==(const Record& a, const Record& b);
 

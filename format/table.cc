@@ -22,12 +22,18 @@ TableInfo info(std::string_view name) {
 
 const std::array<TableInfo, kAllTables.size()>& infos() {
   static const std::array<TableInfo, kAllTables.size()> all = {
-      info<schema::SessionRecord>("session"), info<schema::Task>("tasks"),
-      info<schema::Execution>("executions"),  info<schema::Message>("messages"),
-      info<schema::File>("files"),            info<schema::Event>("events"),
-      info<schema::Value>("values"),          info<schema::Upkeep>("upkeep"),
-      info<schema::Checkpoint>("checkpoints"), info<schema::Recovery>("recoveries"),
-      info<schema::Child>("children"),        info<schema::Blob>("blobs"),
+      info<schema::SessionRecord>("session"),
+      info<schema::Task>("tasks"),
+      info<schema::Execution>("executions"),
+      info<schema::Message>("messages"),
+      info<schema::File>("files"),
+      info<schema::Event>("events"),
+      info<schema::Value>("values"),
+      info<schema::Upkeep>("upkeep"),
+      info<schema::Checkpoint>("checkpoints"),
+      info<schema::Recovery>("recoveries"),
+      info<schema::Child>("children"),
+      info<schema::Blob>("blobs"),
       info<schema::Revision>("revisions")};
   return all;
 }
@@ -42,7 +48,9 @@ const TableInfo& info_of(Table table) {
 
 }  // namespace
 
-std::string_view table_name(Table table) { return info_of(table).name; }
+std::string_view table_name(Table table) {
+  return info_of(table).name;
+}
 
 std::optional<Table> table_from_name(std::string_view name) {
   for (const TableInfo& entry : infos()) {
@@ -56,6 +64,8 @@ std::optional<Table> table_from_number(std::uint16_t number) {
   return static_cast<Table>(number);
 }
 
-capnp::StructSchema table_schema(Table table) { return info_of(table).schema; }
+capnp::StructSchema table_schema(Table table) {
+  return info_of(table).schema;
+}
 
 }  // namespace session

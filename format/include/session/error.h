@@ -11,19 +11,19 @@
 namespace session {
 
 enum class ErrorCode : std::uint8_t {
-  kUsage,            // the caller asked for something that makes no sense
-  kLimit,            // a record, key or transaction beyond a limit of the format
-  kIo,               // the operating system said no (the message carries its words)
-  kNotASession,      // these bytes are no session file
-  kNewerVersion,     // a session file that needs a newer version; the message names it
-  kBadSource,        // an imported source is not what it claims to be
-  kDamaged,          // a session file with damage before its head
-  kNotFound,         // no such file, revision, checkpoint, task or blob
-  kExists,           // would overwrite an existing file
-  kLocked,           // another writer holds the file; the message has its process id
-  kPoisoned,         // a sync failed before: this writer acknowledges nothing more
-  kInterrupted,      // the caller asked to stop
-  kInternal,         // a bug
+  kUsage,         // the caller asked for something that makes no sense
+  kLimit,         // a record, key or transaction beyond a limit of the format
+  kIo,            // the operating system said no (the message carries its words)
+  kNotASession,   // these bytes are no session file
+  kNewerVersion,  // a session file that needs a newer version; the message names it
+  kBadSource,     // an imported source is not what it claims to be
+  kDamaged,       // a session file with damage before its head
+  kNotFound,      // no such file, revision, checkpoint, task or blob
+  kExists,        // would overwrite an existing file
+  kLocked,        // another writer holds the file; the message has its process id
+  kPoisoned,      // a sync failed before: this writer acknowledges nothing more
+  kInterrupted,   // the caller asked to stop
+  kInternal,      // a bug
 };
 
 // The stable name scripts see: "locked", "not_found", ...

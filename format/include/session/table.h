@@ -28,9 +28,9 @@ enum class Table : std::uint16_t {
 };
 
 inline constexpr std::array kAllTables = {
-    Table::kSession,    Table::kTasks,      Table::kExecutions, Table::kMessages, Table::kFiles,
-    Table::kEvents,     Table::kValues,     Table::kUpkeep,     Table::kCheckpoints,
-    Table::kRecoveries, Table::kChildren,   Table::kBlobs,      Table::kRevisions};
+    Table::kSession,  Table::kTasks,  Table::kExecutions, Table::kMessages,    Table::kFiles,
+    Table::kEvents,   Table::kValues, Table::kUpkeep,     Table::kCheckpoints, Table::kRecoveries,
+    Table::kChildren, Table::kBlobs,  Table::kRevisions};
 inline constexpr std::size_t kTableSlots = 14;  // one past the highest number
 
 // What a fingerprint covers. Everything else is bookkeeping or can be derived.
@@ -38,8 +38,12 @@ inline constexpr std::array kContentTables = {Table::kSession,  Table::kTasks, T
                                               Table::kMessages, Table::kFiles, Table::kEvents,
                                               Table::kValues};
 
-[[nodiscard]] constexpr std::size_t slot(Table table) { return static_cast<std::size_t>(table); }
-[[nodiscard]] constexpr bool is_content(Table table) { return table <= Table::kValues; }
+[[nodiscard]] constexpr std::size_t slot(Table table) {
+  return static_cast<std::size_t>(table);
+}
+[[nodiscard]] constexpr bool is_content(Table table) {
+  return table <= Table::kValues;
+}
 
 // "tasks", "messages", ...; an unknown name gives nothing.
 [[nodiscard]] std::string_view table_name(Table table);
@@ -52,19 +56,32 @@ inline constexpr Table kTableOf = [] {
   static_assert(sizeof(Record) == 0, "not a record of any table");
   return Table::kSession;
 }();
-template <> inline constexpr Table kTableOf<schema::SessionRecord> = Table::kSession;
-template <> inline constexpr Table kTableOf<schema::Task> = Table::kTasks;
-template <> inline constexpr Table kTableOf<schema::Execution> = Table::kExecutions;
-template <> inline constexpr Table kTableOf<schema::Message> = Table::kMessages;
-template <> inline constexpr Table kTableOf<schema::File> = Table::kFiles;
-template <> inline constexpr Table kTableOf<schema::Event> = Table::kEvents;
-template <> inline constexpr Table kTableOf<schema::Value> = Table::kValues;
-template <> inline constexpr Table kTableOf<schema::Upkeep> = Table::kUpkeep;
-template <> inline constexpr Table kTableOf<schema::Checkpoint> = Table::kCheckpoints;
-template <> inline constexpr Table kTableOf<schema::Recovery> = Table::kRecoveries;
-template <> inline constexpr Table kTableOf<schema::Child> = Table::kChildren;
-template <> inline constexpr Table kTableOf<schema::Blob> = Table::kBlobs;
-template <> inline constexpr Table kTableOf<schema::Revision> = Table::kRevisions;
+template <>
+inline constexpr Table kTableOf<schema::SessionRecord> = Table::kSession;
+template <>
+inline constexpr Table kTableOf<schema::Task> = Table::kTasks;
+template <>
+inline constexpr Table kTableOf<schema::Execution> = Table::kExecutions;
+template <>
+inline constexpr Table kTableOf<schema::Message> = Table::kMessages;
+template <>
+inline constexpr Table kTableOf<schema::File> = Table::kFiles;
+template <>
+inline constexpr Table kTableOf<schema::Event> = Table::kEvents;
+template <>
+inline constexpr Table kTableOf<schema::Value> = Table::kValues;
+template <>
+inline constexpr Table kTableOf<schema::Upkeep> = Table::kUpkeep;
+template <>
+inline constexpr Table kTableOf<schema::Checkpoint> = Table::kCheckpoints;
+template <>
+inline constexpr Table kTableOf<schema::Recovery> = Table::kRecoveries;
+template <>
+inline constexpr Table kTableOf<schema::Child> = Table::kChildren;
+template <>
+inline constexpr Table kTableOf<schema::Blob> = Table::kBlobs;
+template <>
+inline constexpr Table kTableOf<schema::Revision> = Table::kRevisions;
 
 // The schema of a table's records, for code that works on every table alike.
 [[nodiscard]] capnp::StructSchema table_schema(Table table);

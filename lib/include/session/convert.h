@@ -18,8 +18,8 @@
 namespace session {
 
 enum class SourceFormat : std::uint8_t {
-  kJson,        // ours: one document
-  kJsonl,       // ours: one record a line
+  kJson,   // ours: one document
+  kJsonl,  // ours: one record a line
   kBeads,
   kTaskmaster,
   kAca,
@@ -49,11 +49,11 @@ struct ImportOptions {
 struct ImportedSource {
   std::string source;
   SourceFormat format = SourceFormat::kJson;
-  std::uint64_t revision = 0;        // the head afterwards; unchanged if `upserts + erases` is 0
+  std::uint64_t revision = 0;  // the head afterwards; unchanged if `upserts + erases` is 0
   std::uint64_t upserts = 0;
   std::uint64_t erases = 0;
   std::uint64_t written_bytes = 0;
-  std::vector<std::string> warnings; // references that lead nowhere, ...: imported all the same
+  std::vector<std::string> warnings;  // references that lead nowhere, ...: imported all the same
 };
 
 struct ImportReport {
@@ -63,9 +63,9 @@ struct ImportReport {
 };
 
 // Imports each source in turn into the session at `output`, one revision each. A new file has the
-// first source as revision 1 and appears only when all are in; on an existing one each source commits
-// the difference to the head, and nothing when there is none. Throws kBadSource with line and column,
-// and then leaves a new file unmade and an existing one at its last whole revision.
+// first source as revision 1 and appears only when all are in; on an existing one each source
+// commits the difference to the head, and nothing when there is none. Throws kBadSource with line
+// and column, and then leaves a new file unmade and an existing one at its last whole revision.
 ImportReport import_sources(const std::vector<std::string>& sources, const std::string& output,
                             const ImportOptions& options = {});
 
@@ -74,7 +74,7 @@ struct ExportReport {
   std::uint64_t revision = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
-  std::vector<std::string> warnings; // what the format cannot say, and so was left out
+  std::vector<std::string> warnings;  // what the format cannot say, and so was left out
 };
 
 // Writes one revision in a format. Throws kUsage where the format needs a directory.
@@ -89,7 +89,8 @@ struct ApplyReport {
 };
 
 // Reads operations, one JSON object a line: {"table", "key", "record"} or {"table", "key",
-// "delete": true}, into the transaction; the caller commits. Throws kBadSource with line and column.
+// "delete": true}, into the transaction; the caller commits. Throws kBadSource with line and
+// column.
 ApplyReport apply_operations(Transaction& transaction, std::istream& operations,
                              const std::string& source_name);
 

@@ -23,8 +23,8 @@ struct LayoutEntry {
   std::string codec;              // "none", "zstd"; empty where there is no payload
   std::uint32_t stored_size = 0;  // of the payload
   std::uint32_t raw_size = 0;
-  std::uint64_t home = 0;         // the last commit before it; of a commit: its parent
-  std::string detail;             // "revision 12, delta, 3 records", "level 1, 120 children", ...
+  std::uint64_t home = 0;  // the last commit before it; of a commit: its parent
+  std::string detail;      // "revision 12, delta, 3 records", "level 1, 120 children", ...
   std::vector<std::uint64_t> points_to;  // offsets of the frames it refers to
 };
 

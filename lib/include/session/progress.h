@@ -1,6 +1,6 @@
 #pragma once
-// How long work reports where it is, and how its caller stops it. Called from the working thread, at
-// least every few MiB of input or output.
+// How long work reports where it is, and how its caller stops it. Called from the working thread,
+// at least every few MiB of input or output.
 
 #include <cstdint>
 #include <functional>
@@ -9,7 +9,7 @@
 namespace session {
 
 struct Progress {
-  std::string_view what;          // "importing", "verifying", ...
+  std::string_view what;  // "importing", "verifying", ...
   std::uint64_t done_bytes = 0;
   std::uint64_t total_bytes = 0;  // 0: not known
 };

@@ -1,19 +1,20 @@
 #pragma once
-// A snapshot is one revision of a session, open for reading. It never changes, takes no lock, writes
-// nothing and pins nothing: it stays readable whatever a writer, a compaction or a repair does to the
-// file. Records are Cap'n Proto readers that point straight into the mapped file; nothing is copied.
-// Each page is checked against its checksum before its first byte is handed out.
+// A snapshot is one revision of a session, open for reading. It never changes, takes no lock,
+// writes nothing and pins nothing: it stays readable whatever a writer, a compaction or a repair
+// does to the file. Records are Cap'n Proto readers that point straight into the mapped file;
+// nothing is copied. Each page is checked against its checksum before its first byte is handed out.
 //
 //   session::Snapshot now = session::Reader::open("work.session").head();
 //   if (auto task = now.get<session::schema::Task>("st-12")) use((*task)->getTitle());
-//   for (const auto& entry : now.all<session::schema::Message>()) use(entry.key(), entry->getText());
+//   for (const auto& entry : now.all<session::schema::Message>()) use(entry.key(),
+//   entry->getText());
 //
 // Copies are cheap and share everything. Any number of threads may use one snapshot. What it hands
 // out is valid as long as the Entry (or Cursor) it came from and any copy of the snapshot live.
 //
-// Every call may throw Error: kDamaged when a page it needs is damaged (the message names offset and
-// remedy), kIo when a compressed or copied page cannot be read. A getter of a Cap'n Proto reader may
-// throw kj::Exception, but only if somebody forged a file with valid checksums.
+// Every call may throw Error: kDamaged when a page it needs is damaged (the message names offset
+// and remedy), kIo when a compressed or copied page cannot be read. A getter of a Cap'n Proto
+// reader may throw kj::Exception, but only if somebody forged a file with valid checksums.
 
 #include <capnp/any.h>
 
@@ -61,7 +62,8 @@ class AnyEntry {
 template <class Record>
 class Entry {
  public:
-  explicit Entry(AnyEntry entry) : entry_(std::move(entry)), reader_(entry_.record().as<Record>()) {}
+  explicit Entry(AnyEntry entry)
+      : entry_(std::move(entry)), reader_(entry_.record().as<Record>()) {}
   [[nodiscard]] std::string_view key() const { return entry_.key(); }
   [[nodiscard]] const typename Record::Reader& operator*() const { return reader_; }
   [[nodiscard]] const typename Record::Reader* operator->() const { return &reader_; }
@@ -146,9 +148,7 @@ class Range {
   [[nodiscard]] std::default_sentinel_t end() const { return {}; }
 
  private:
-  [[nodiscard]] bool done() const {
-    return !cursor_->valid() || (end_ && cursor_->key() >= *end_);
-  }
+  [[nodiscard]] bool done() const { return !cursor_->valid() || (end_ && cursor_->key() >= *end_); }
   std::shared_ptr<Cursor> cursor_;
   std::optional<std::string> end_;
 };

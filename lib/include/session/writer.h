@@ -7,17 +7,16 @@
 //   change.commit();                       // on disk when it returns
 //   writer.close();
 //
-// A commit is atomic: after a crash the file shows the last committed revision, or the one in flight
-// whole. A small commit is one append and one sync. Committed bytes are never changed.
+// A commit is atomic: after a crash the file shows the last committed revision, or the one in
+// flight whole. A small commit is one append and one sync. Committed bytes are never changed.
 //
-// A Writer is thread-safe; it has one transaction at a time: begin() waits for the one before to end.
-// After a failed sync the writer is poisoned (kPoisoned): nothing more is acknowledged through it;
-// close it and open the file again. After a failed write (a full disk) the transaction is rolled back
-// and the next one may succeed.
+// A Writer is thread-safe; it has one transaction at a time: begin() waits for the one before to
+// end. After a failed sync the writer is poisoned (kPoisoned): nothing more is acknowledged through
+// it; close it and open the file again. After a failed write (a full disk) the transaction is
+// rolled back and the next one may succeed.
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,15 +38,16 @@ class TransactionCore;
 
 enum class Durability : std::uint8_t {
   kDurable,  // synced before commit() returns
-  kRelaxed,  // synced by a later commit, at the latest after 1 MiB; a crash may lose the newest ones
+  kRelaxed,  // synced by a later commit, at the latest after 1 MiB; a crash may lose the newest
+             // ones
 };
 
 struct CreateOptions {
-  std::string name;          // of the session; empty: none
+  std::string name;  // of the session; empty: none
   std::string description;
   std::string workspace;
   std::string agent_version;
-  bool overwrite = false;    // replace an existing file, by rename
+  bool overwrite = false;  // replace an existing file, by rename
   io::FileSystem* files = nullptr;
   std::function<std::int64_t()> clock;  // nanoseconds since 1970; empty: the system's
   std::uint8_t leaf_target_log2 = 0;    // 0: the format's default; frozen in the file
@@ -70,7 +70,7 @@ struct OpenReport {
 struct CommitOptions {
   Durability durability = Durability::kDurable;
   std::string message;
-  bool as_snapshot = false;     // fold everything into the trees now
+  bool as_snapshot = false;  // fold everything into the trees now
 };
 
 struct CheckpointOptions {
@@ -88,9 +88,9 @@ struct CheckpointOptions {
 struct CommitResult {
   std::uint64_t revision = 0;
   CommitKind kind = CommitKind::kDelta;
-  std::uint64_t written_bytes = 0;   // appended to the file
-  std::uint64_t raw_bytes = 0;       // payloads before compression
-  std::uint64_t stored_bytes = 0;    // and after it
+  std::uint64_t written_bytes = 0;  // appended to the file
+  std::uint64_t raw_bytes = 0;      // payloads before compression
+  std::uint64_t stored_bytes = 0;   // and after it
   std::int64_t duration_nanos = 0;
 };
 
@@ -109,6 +109,8 @@ class Transaction {
     upsert_any(kTableOf<capnp::FromReader<RecordReader>>, key, AnyRecord(record));
   }
   void upsert_any(Table table, std::string_view key, AnyRecord record);
+  // The same unless an equal record is there already; true if it wrote.
+  bool upsert_if_different(Table table, std::string_view key, AnyRecord record);
   // False if there was no such record.
   bool erase(Table table, std::string_view key);
 
@@ -119,12 +121,17 @@ class Transaction {
     return std::nullopt;
   }
   [[nodiscard]] std::optional<AnyEntry> find(Table table, std::string_view key) const;
-  // Would upsert_any(table, key, record) change anything?
-  [[nodiscard]] bool differs(Table table, std::string_view key, AnyRecord record) const;
   // The committed state this transaction started from.
-  [[nodiscard]] const Snapshot& base() const;
-  [[nodiscard]] bool empty() const;            // nothing changed yet
-  [[nodiscard]] std::uint64_t changes() const; // records written or erased so far
+  [[nodiscard]] Snapshot base() const;
+  [[nodiscard]] bool empty() const;             // nothing changed yet
+  [[nodiscard]] std::uint64_t changes() const;  // records written or erased so far
+
+  // Everything in a table as it would be after a commit, from the first key not below `from`. Ends
+  // with the next change.
+  [[nodiscard]] Cursor cursor(Table table, std::string_view from = {}) const;
+  // Memory held by changes that are not written yet, in bytes; above `limit` they go to the file as
+  // pages that no commit refers to yet, so that a transaction can be larger than memory.
+  void spill_above(std::uint64_t limit_bytes);
 
   // Stores content apart and returns its digest; equal content is stored once.
   Digest add_blob(std::span<const std::byte> content);
@@ -146,6 +153,10 @@ class Writer {
   // A new file, revision 1 an empty snapshot, put in place by rename when it is whole. Throws
   // kExists unless told to overwrite.
   [[nodiscard]] static Writer create(const std::string& path, CreateOptions options = {});
+  // The same, but nothing appears at `path` before publish(), and revision 1 is whatever the first
+  // transaction commits. A draft that is never published leaves nothing behind.
+  [[nodiscard]] static Writer create_draft(const std::string& path, CreateOptions options = {});
+  void publish();
   // An existing one. A torn tail is saved beside the file and cut off. Throws kLocked and names the
   // holder's process id; otherwise as Reader::open.
   [[nodiscard]] static Writer open(const std::string& path, WriterOptions options = {});

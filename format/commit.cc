@@ -1,0 +1,114 @@
+#include "format/commit.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "session/error.h"
+
+namespace session::format {
+namespace {
+
+// Optional parts of the format that this version reads. None yet: all of format 2.0 is required.
+constexpr std::array<std::string_view, 0> kKnownFeatures = {};
+
+Digest to_digest(capnp::Data::Reader data) {
+  Digest digest{};
+  std::memcpy(digest.data(), data.begin(), std::min(data.size(), digest.size()));
+  return digest;
+}
+
+std::optional<std::string> check_changes(schema::TableChanges::Reader changes) {
+  if (changes.hasUpserts()) {
+    if (auto wrong = check_leaf(changes.getUpserts())) return wrong;
+  }
+  return check_key_list(changes.getErasedEnds(), changes.getErasedKeys());
+}
+
+std::optional<std::string> check_trees(schema::Trees::Reader trees) {
+  std::uint32_t last = 0;
+  for (const auto root : trees.getRoots()) {
+    if (root.getTable() <= last) return "the roots are not in order";
+    last = root.getTable();
+    if (root.getDigest().size() != sizeof(Digest)) return "a root's digest has a wrong size";
+    if (root.getCount() == 0 || root.getLevel() > kMaxTreeLevels) return "an impossible root";
+  }
+  if (trees.getFingerprint().size() != sizeof(Digest)) return "the fingerprint has a wrong size";
+  return std::nullopt;
+}
+
+}  // namespace
+
+Roots read_roots(schema::Trees::Reader trees) {
+  Roots roots;
+  for (const auto root : trees.getRoots()) {
+    // A table of a later version is passed over: it is either ignorable or refused by its feature.
+    if (root.getTable() >= kTableSlots) continue;
+    roots[root.getTable()] = {
+        root.getLevel(),        root.getStoredSize(),  root.getOffset(),           root.getCount(),
+        root.getContentBytes(), root.getStoredBytes(), to_digest(root.getDigest())};
+  }
+  return roots;
+}
+
+void write_roots(schema::Trees::Builder trees, const Roots& roots) {
+  const auto used =
+      std::count_if(roots.begin(), roots.end(), [](const RootRef& root) { return !root.empty(); });
+  auto list = trees.initRoots(static_cast<std::uint32_t>(used));
+  std::uint32_t at = 0;
+  for (std::size_t table = 0; table < roots.size(); ++table) {
+    const RootRef& root = roots[table];
+    if (root.empty()) continue;
+    auto out = list[at++];
+    out.setTable(static_cast<std::uint16_t>(table));
+    out.setLevel(static_cast<std::uint16_t>(root.level));
+    out.setStoredSize(root.stored_size);
+    out.setOffset(root.offset);
+    out.setCount(root.count);
+    out.setContentBytes(root.content_bytes);
+    out.setStoredBytes(root.stored_bytes);
+    out.setDigest({reinterpret_cast<const kj::byte*>(root.digest.data()), root.digest.size()});
+  }
+}
+
+Digest fingerprint(const Roots& roots) {
+  Sha256 hash;
+  hash.add("sessiontool revision");
+  for (const Table table : kContentTables) {
+    const RootRef& root = roots[slot(table)];
+    if (root.empty()) continue;
+    hash.add_number(slot(table)).add_number(root.count).add(Bytes(root.digest));
+  }
+  return hash.finish();
+}
+
+std::optional<std::string> check_commit(schema::Commit::Reader commit) {
+  if (commit.getRevision() == 0) return "a commit without a revision number";
+  if (commit.getParentRevision() >= commit.getRevision()) return "a parent that is not older";
+  std::uint32_t last = 0;
+  for (const auto changes : commit.getChanges()) {
+    if (changes.getTable() <= last) return "the tables of a commit are not in order";
+    last = changes.getTable();
+    if (auto wrong = check_changes(changes)) return wrong;
+  }
+  if (commit.getKind() == schema::Commit::Kind::SNAPSHOT) {
+    if (!commit.hasTrees()) return "a snapshot without trees";
+    return check_trees(commit.getTrees());
+  }
+  if (commit.hasTrees()) return check_trees(commit.getTrees());
+  if (commit.getTreesOffset() == 0) return "a delta that stands on no snapshot";
+  return std::nullopt;
+}
+
+void refuse_unknown_features(schema::Trees::Reader trees) {
+  for (const auto feature : trees.getFeatures()) {
+    const std::string_view name(feature.getName().cStr(), feature.getName().size());
+    const bool known =
+        std::find(kKnownFeatures.begin(), kKnownFeatures.end(), name) != kKnownFeatures.end();
+    if (known || !feature.getIsRequired()) continue;
+    throw Error(ErrorCode::kNewerVersion,
+                "this session needs the feature \"" + std::string(name) + "\", which sessiontool " +
+                    std::string(feature.getSince().cStr()) + " has and this version does not");
+  }
+}
+
+}  // namespace session::format

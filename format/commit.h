@@ -1,0 +1,53 @@
+#pragma once
+// Commits: what ties frames into revisions. Helpers over schema::Commit and schema::Trees.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/checksum.h"
+#include "format/page.h"
+#include "session/schema/commit.capnp.h"
+#include "session/table.h"
+
+namespace session::format {
+
+// A table's tree. A count of 0 means an empty table, which has no page.
+struct RootRef {
+  std::uint32_t level = 0;  // 0: the root is a leaf
+  std::uint32_t stored_size = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t count = 0;
+  std::uint64_t content_bytes = 0;
+  std::uint64_t stored_bytes = 0;
+  Digest digest{};
+
+  [[nodiscard]] bool empty() const { return count == 0; }
+};
+
+using Roots = std::array<RootRef, kTableSlots>;  // by table number
+
+[[nodiscard]] Roots read_roots(schema::Trees::Reader trees);
+void write_roots(schema::Trees::Builder trees, const Roots& roots);
+
+// SHA-256 over number, count and root digest of the content tables that are not empty: equal
+// content gives equal fingerprints, and a table added by a later version changes none while it is
+// empty.
+[[nodiscard]] Digest fingerprint(const Roots& roots);
+
+// Keys without a record any more.
+[[nodiscard]] inline KeyList erased_keys(schema::TableChanges::Reader changes) {
+  return {changes.getErasedEnds(), changes.getErasedKeys()};
+}
+
+// What must hold before a commit that check_message() passed may be read: tables known and in
+// order, key lists sound, digests of the right size, a snapshot with trees. One clause, or nothing.
+[[nodiscard]] std::optional<std::string> check_commit(schema::Commit::Reader commit);
+
+// Throws kNewerVersion and names the feature and the version that has it, if the file needs one
+// that this version does not know; unknown features that are not required are passed over.
+void refuse_unknown_features(schema::Trees::Reader trees);
+
+}  // namespace session::format

@@ -1,0 +1,198 @@
+#include "lib/store/blob_fields.h"
+
+#include <capnp/dynamic.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "session/error.h"
+#include "session/schema/record.capnp.h"
+
+namespace session::store {
+namespace {
+
+using capnp::DynamicList;
+using capnp::DynamicStruct;
+using capnp::DynamicValue;
+using format::Bytes;
+
+struct LargeField {
+  std::string path;
+  Digest digest;
+  std::uint64_t size_bytes;
+};
+
+bool is_blobs(capnp::StructSchema::Field field) {
+  return field.getIndex() == 0;
+}
+
+Bytes bytes_of(const DynamicValue::Reader& value) {
+  if (value.getType() == DynamicValue::TEXT) {
+    const auto text = value.as<capnp::Text>();
+    return std::as_bytes(std::span(text.begin(), text.size()));
+  }
+  const auto data = value.as<capnp::Data>();
+  return std::as_bytes(std::span(data.begin(), data.size()));
+}
+
+// Moves large fields out of a builder, depth first.
+class Mover {
+ public:
+  explicit Mover(const StoreBlob& store) : store_(store) {}
+
+  void visit(DynamicStruct::Builder record, const std::string& path, bool is_root) {
+    for (const auto field : record.getSchema().getNonUnionFields()) {
+      const auto type = field.getType();
+      const bool can_hold_text = type.isText() || type.isData() || type.isStruct() || type.isList();
+      if (!can_hold_text || (is_root && is_blobs(field)) || !record.has(field)) continue;
+      visit_field(record, field, path + field.getProto().getName().cStr());
+    }
+  }
+  [[nodiscard]] const std::vector<LargeField>& moved() const { return moved_; }
+
+ private:
+  void visit_field(DynamicStruct::Builder record, capnp::StructSchema::Field field,
+                   const std::string& path) {
+    const auto type = field.getType();
+    if (type.isText() || type.isData()) {
+      const DynamicValue::Reader value = record.asReader().get(field);
+      const Bytes bytes = bytes_of(value);
+      if (bytes.size() <= format::kInlineBytes) return;
+      moved_.push_back({path, store_(bytes), bytes.size()});
+      record.clear(field);
+    } else if (type.isStruct()) {
+      visit(record.get(field).as<DynamicStruct>(), path + ".", false);
+    } else if (type.asList().getElementType().isStruct()) {
+      auto list = record.get(field).as<DynamicList>();
+      for (std::uint32_t i = 0; i < list.size(); ++i) {
+        visit(list[i].as<DynamicStruct>(), path + "." + std::to_string(i) + ".", false);
+      }
+    }
+  }
+
+  const StoreBlob& store_;
+  std::vector<LargeField> moved_;
+};
+
+[[noreturn]] void bad_path(std::string_view path) {
+  throw Error(ErrorCode::kDamaged,
+              "a record keeps \"" + std::string(path) + "\" in a blob but has no such field");
+}
+
+std::string_view next_part(std::string_view& path) {
+  const std::size_t dot = path.find('.');
+  const std::string_view part = path.substr(0, dot);
+  path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
+  return part;
+}
+
+void put_back(DynamicStruct::Builder record, std::string_view path, Bytes content) {
+  const std::string_view whole = path;
+  while (true) {
+    const std::string name(next_part(path));
+    const auto found = record.getSchema().findFieldByName(name.c_str());
+    capnp::StructSchema::Field field;
+    KJ_IF_MAYBE (f, found) {
+      field = *f;
+    } else {
+      bad_path(whole);
+    }
+    const auto type = field.getType();
+    if (path.empty()) {
+      if (type.isText()) {
+        const auto text = format::as_text(content);
+        auto out = record.init(field, static_cast<std::uint32_t>(text.size())).as<capnp::Text>();
+        std::copy(text.begin(), text.end(), out.begin());
+      } else if (type.isData()) {
+        auto out = record.init(field, static_cast<std::uint32_t>(content.size())).as<capnp::Data>();
+        std::memcpy(out.begin(), content.data(), content.size());
+      } else {
+        bad_path(whole);
+      }
+      return;
+    }
+    if (type.isList() && type.asList().getElementType().isStruct()) {
+      const std::string_view part = next_part(path);
+      std::uint32_t index = 0;
+      const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
+      auto list = record.get(field).as<DynamicList>();
+      if (parsed.ec != std::errc() || index >= list.size() || path.empty()) bad_path(whole);
+      record = list[index].as<DynamicStruct>();
+    } else if (type.isStruct()) {
+      record = record.get(field).as<DynamicStruct>();
+    } else {
+      bad_path(whole);
+    }
+  }
+}
+
+std::unique_ptr<capnp::MallocMessageBuilder> copy_of(format::RecordView record) {
+  // Twice the size: room for what is put back without a second segment in most cases.
+  const std::uint64_t words = record.totalSize().wordCount + 64;
+  auto message = std::make_unique<capnp::MallocMessageBuilder>(
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(words, 1U << 24)));
+  message->getRoot<capnp::AnyPointer>().setAs<capnp::AnyStruct>(record);
+  return message;
+}
+
+capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record) {
+  const auto pointers = record.getPointerSection();
+  if (pointers.size() == 0 || pointers[0].isNull()) return {};
+  return pointers[0].getAs<capnp::List<schema::BlobRef>>();
+}
+
+}  // namespace
+
+bool has_blobs(format::RecordView record) {
+  return blobs_of(record).size() != 0;
+}
+
+std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(Table table,
+                                                                   format::RecordView record,
+                                                                   const StoreBlob& store) {
+  if (record.totalSize().wordCount * sizeof(capnp::word) <= format::kInlineBytes) return nullptr;
+  auto message = copy_of(record);
+  auto root = message->getRoot<DynamicStruct>(table_schema(table));
+  Mover mover(store);
+  mover.visit(root, {}, true);
+  if (mover.moved().empty()) return nullptr;
+  const auto kept = blobs_of(record);
+  const auto n = static_cast<std::uint32_t>(kept.size() + mover.moved().size());
+  auto list = root.init("blobs", n).as<DynamicList>();
+  std::uint32_t at = 0;
+  for (const auto blob : kept) {
+    auto copy = list[at++].as<DynamicStruct>().as<schema::BlobRef>();
+    copy.setDigest(blob.getDigest());
+    copy.setPath(blob.getPath());
+    copy.setSizeBytes(blob.getSizeBytes());
+  }
+  for (const LargeField& field : mover.moved()) {
+    auto blob = list[at++].as<DynamicStruct>().as<schema::BlobRef>();
+    blob.setDigest({reinterpret_cast<const kj::byte*>(field.digest.data()), field.digest.size()});
+    blob.setPath(field.path.c_str());
+    blob.setSizeBytes(field.size_bytes);
+  }
+  return message;
+}
+
+std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(Table table,
+                                                                   format::RecordView record,
+                                                                   const LoadBlob& load) {
+  auto message = copy_of(record);
+  auto root = message->getRoot<DynamicStruct>(table_schema(table));
+  for (const auto blob : blobs_of(record)) {
+    if (blob.getDigest().size() != sizeof(Digest)) {
+      throw Error(ErrorCode::kDamaged, "a record refers to a blob by a malformed digest");
+    }
+    Digest digest;
+    std::memcpy(digest.data(), blob.getDigest().begin(), digest.size());
+    put_back(root, {blob.getPath().begin(), blob.getPath().size()}, load(digest));
+  }
+  root.clear("blobs");
+  return message;
+}
+
+}  // namespace session::store

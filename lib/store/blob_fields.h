@@ -1,0 +1,36 @@
+#pragma once
+// Large texts leave their record and come back. A field above kInlineBytes becomes a blob: the
+// field itself is null, and the record's `blobs` list names its path and the content's digest.
+// Works on every table alike, through the schema; fields of a newer schema stay where they are.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <capnp/message.h>
+
+#include "format/checksum.h"
+#include "format/record.h"
+#include "session/table.h"
+
+namespace session::store {
+
+// Stores content and returns its digest.
+using StoreBlob = std::function<Digest(format::Bytes content)>;
+using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
+
+// The record without its large fields, each of which was given to `store`; nothing if it has none.
+[[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(
+    Table table, format::RecordView record, const StoreBlob& store);
+
+// True if parts of the record are kept in blobs.
+[[nodiscard]] bool has_blobs(format::RecordView record);
+
+// The record with its blobs put back. Throws kDamaged when a path leads nowhere.
+[[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(
+    Table table, format::RecordView record, const LoadBlob& load);
+
+}  // namespace session::store

@@ -1,0 +1,223 @@
+#include "lib/store/head.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "format/commit.h"
+#include "lib/store/page_source.h"
+
+namespace session::store {
+namespace {
+
+using format::Bytes;
+using format::FrameHeader;
+using format::FrameKind;
+
+constexpr std::uint64_t kWindowBytes = 64U << 10;
+
+// Reads frames of one file by system calls.
+class FrameReader {
+ public:
+  FrameReader(io::File& file, const std::string& path, std::uint64_t tag, std::uint64_t size)
+      : file_(file), path_(path), tag_(tag), size_(size) {}
+
+  [[nodiscard]] std::optional<FrameHeader> header(std::uint64_t offset) const {
+    if (!format::is_aligned(offset) || !format::fits(offset, format::kFrameHeaderBytes, size_)) {
+      return std::nullopt;
+    }
+    std::array<std::byte, format::kFrameHeaderBytes> bytes;
+    io::read_exactly(file_, path_, offset, bytes);
+    auto decoded = format::decode_frame_header(bytes, offset, tag_);
+    if (format::damage_in(decoded) != nullptr) return std::nullopt;
+    return std::get<FrameHeader>(decoded);
+  }
+
+  // The raw payload, if the whole frame and its structure are sound.
+  [[nodiscard]] std::optional<std::vector<std::byte>> payload(const FrameHeader& header) const {
+    if (!format::fits(header.own_offset, header.frame_bytes(), size_)) return std::nullopt;
+    std::vector<std::byte> frame(header.frame_bytes());
+    io::read_exactly(file_, path_, header.own_offset, frame);
+    const Bytes stored = Bytes(frame).subspan(format::kFrameHeaderBytes, header.stored_size);
+    if (format::xxh3_128(stored) != header.payload_hash ||
+        !format::all_zero(Bytes(frame).subspan(format::kFrameHeaderBytes + header.stored_size))) {
+      return std::nullopt;
+    }
+    std::vector<std::byte> raw;
+    auto decoded = format::raw_payload({header, stored}, raw);
+    if (format::damage_in(decoded) != nullptr) return std::nullopt;
+    const Bytes bytes = std::get<Bytes>(decoded);
+    if (check_payload(header.kind, bytes)) return std::nullopt;
+    if (header.codec == format::Codec::kNone) return std::vector(bytes.begin(), bytes.end());
+    return raw;
+  }
+
+  // XXH3-128 of [begin, end).
+  [[nodiscard]] format::Hash128 hash(std::uint64_t begin, std::uint64_t end) const {
+    format::HashStream stream;
+    std::vector<std::byte> buffer(kWindowBytes);
+    while (begin < end) {
+      const auto part = std::span(buffer).first(std::min<std::uint64_t>(kWindowBytes, end - begin));
+      io::read_exactly(file_, path_, begin, part);
+      stream.add(part);
+      begin += part.size();
+    }
+    return stream.value();
+  }
+
+  // The last valid frame header at or before `offset`, above the file header.
+  [[nodiscard]] std::optional<FrameHeader> last_header(std::uint64_t offset) const {
+    std::vector<std::byte> buffer;
+    while (offset >= format::kFileHeaderBytes) {
+      const std::uint64_t begin =
+          offset - std::min(offset - format::kFileHeaderBytes, kWindowBytes - format::kAlignBytes);
+      buffer.resize(std::min(offset + format::kFrameHeaderBytes, size_) - begin);
+      io::read_exactly(file_, path_, begin, buffer);
+      for (std::uint64_t at = offset;; at -= format::kAlignBytes) {
+        const Bytes candidate = Bytes(buffer).subspan(at - begin);
+        if (candidate.size() >= format::kFrameHeaderBytes) {
+          auto decoded = format::decode_frame_header(candidate, at, tag_);
+          if (format::damage_in(decoded) == nullptr) return std::get<FrameHeader>(decoded);
+        }
+        if (at == begin) break;
+      }
+      if (begin == format::kFileHeaderBytes) break;
+      offset = begin - format::kAlignBytes;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  io::File& file_;
+  const std::string& path_;
+  std::uint64_t tag_;
+  std::uint64_t size_;
+};
+
+// A commit that may be believed: sound itself, and everything it vouches for is there.
+std::optional<Head> believe(const FrameReader& frames, const FrameHeader& header) {
+  const auto payload = frames.payload(header);
+  if (!payload) return std::nullopt;
+  const auto commit = format::read_root<schema::Commit>(*payload);
+  const std::uint64_t length = commit.getUnsyncedBytes();
+  // A writer syncs before it has more than the limit to vouch for; the bound keeps this cheap.
+  if (length > std::min(format::kMaxUnsyncedBytes, header.own_offset - format::kFileHeaderBytes)) {
+    return std::nullopt;
+  }
+  const std::uint64_t begin = header.own_offset - length;
+  if (length > 0) {
+    const format::Hash128 wanted{commit.getUnsyncedHashLow(), commit.getUnsyncedHashHigh()};
+    if (frames.hash(begin, header.own_offset) != wanted) return std::nullopt;
+  }
+  Head head;
+  head.commit_offset = header.own_offset;
+  head.commit_end = header.end();
+  head.unsynced_begin = begin;
+  return head;
+}
+
+// What may follow a commit without being a tail: its seal, and whole parity frames.
+void pass_seal_and_parity(const FrameReader& frames, Head& head) {
+  head.end = head.commit_end;
+  while (const auto next = frames.header(head.end)) {
+    const bool is_seal = next->kind == FrameKind::kSeal && !head.sealed;
+    if (!is_seal && next->kind != FrameKind::kParity) return;
+    const auto payload = frames.payload(*next);
+    if (!payload) return;
+    if (is_seal) {
+      const auto seal = format::read_root<schema::Seal>(*payload);
+      if (seal.getCommitOffset() != head.commit_offset) return;
+      head.sealed = true;
+    }
+    head.end = next->end();
+  }
+}
+
+// Where the newest commit could be, given the last frame of the file.
+std::uint64_t commit_before(const FrameHeader& last) {
+  return last.kind == FrameKind::kCommit ? last.own_offset : last.home;
+}
+
+[[noreturn]] void no_commit(const std::string& path) {
+  throw Error(ErrorCode::kDamaged,
+              "no commit in this file can be believed; `sessiontool repair` brings back what its "
+              "pages still hold",
+              path);
+}
+
+}  // namespace
+
+std::uint64_t end_of_nonzero(io::File& file, const std::string& path, std::uint64_t floor,
+                             std::uint64_t limit) {
+  std::vector<std::byte> buffer(kWindowBytes);
+  while (limit > floor) {
+    const std::uint64_t begin = limit - std::min(limit - floor, kWindowBytes);
+    const auto window = std::span(buffer).first(limit - begin);
+    io::read_exactly(file, path, begin, window);
+    if (!format::all_zero(window)) {
+      const auto last = std::find_if(window.rbegin(), window.rend(),
+                                     [](std::byte b) { return b != std::byte{0}; });
+      return limit - static_cast<std::uint64_t>(last - window.rbegin());
+    }
+    limit = begin;
+  }
+  return floor;
+}
+
+format::FileHeader read_file_header(io::File& file, const std::string& path) {
+  std::array<std::byte, format::kFileHeaderBytes> bytes{};
+  const std::size_t size = file.read_at(0, bytes);
+  if (size == 0) {
+    throw Error(ErrorCode::kNotASession,
+                "the file is empty, so it is no session; `sessiontool init` makes one", path);
+  }
+  try {
+    auto decoded = format::decode_file_header(Bytes(bytes).first(size));
+    const format::Damage* damage = format::damage_in(decoded);
+    if (damage == nullptr) return std::get<format::FileHeader>(decoded);
+    if (damage->kind == format::DamageKind::kMagic ||
+        damage->kind == format::DamageKind::kBeyondEnd) {
+      throw Error(ErrorCode::kNotASession,
+                  "not a session file (" + damage->detail +
+                      "); `sessiontool import` reads other formats, and `sessiontool repair` a "
+                      "session whose header was destroyed",
+                  path, 0);
+    }
+    throw damage->error();
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
+}
+
+Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) {
+  const std::uint64_t size = file.size_bytes();
+  const FrameReader frames(file, path, file_tag, size);
+  const std::uint64_t written = end_of_nonzero(file, path, format::kFileHeaderBytes, size);
+  std::uint64_t from = (written - 1) & ~std::uint64_t{format::kAlignBytes - 1};
+  while (from >= format::kFileHeaderBytes) {
+    const auto last = frames.last_header(from);
+    if (!last) break;
+    const std::uint64_t at = commit_before(*last);
+    const auto header = at == last->own_offset ? last : frames.header(at);
+    std::optional<Head> head;
+    if (header && header->kind == FrameKind::kCommit) head = believe(frames, *header);
+    if (head) {
+      pass_seal_and_parity(frames, *head);
+      head->file_bytes = size;
+      head->tail_bytes = written > head->end ? written - head->end : 0;
+      return *head;
+    }
+    // A seal vouches for its commit: what was sealed was on the disk, so this is no torn tail.
+    if (last->kind == FrameKind::kSeal && frames.payload(*last)) {
+      throw Error(ErrorCode::kDamaged,
+                  "the last commit of this cleanly closed file is damaged; `sessiontool repair` "
+                  "mends it or goes back to an older revision",
+                  path, at);
+    }
+    // No commit lies between a frame and its home.
+    if (at <= format::kFileHeaderBytes) break;
+    from = at - format::kAlignBytes;
+  }
+  no_commit(path);
+}
+
+}  // namespace session::store

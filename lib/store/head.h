@@ -1,0 +1,38 @@
+#pragma once
+// Finding the newest commit one may believe, from the end of the file (spec/format.md, "The head").
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "format/file_header.h"
+#include "format/frame.h"
+#include "lib/io/file.h"
+
+namespace session::store {
+
+struct Head {
+  std::uint64_t commit_offset = 0;
+  std::uint64_t commit_end = 0;
+  std::uint64_t unsynced_begin = 0;  // what the commit vouches for beyond the last sync starts here
+  std::uint64_t end = 0;             // behind the commit's seal and parity: where a writer goes on
+  std::uint64_t file_bytes = 0;
+  std::uint64_t tail_bytes = 0;  // behind `end`, up to the last byte that is not zero
+  bool sealed = false;
+};
+
+// The file header of an open file. Throws kNotASession (an empty file, other bytes),
+// kNewerVersion, kDamaged.
+[[nodiscard]] format::FileHeader read_file_header(io::File& file, const std::string& path);
+
+// Throws kDamaged if no commit can be believed, or if the one a seal vouches for is bad.
+[[nodiscard]] Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag);
+
+// The offset behind the last byte in [0, limit) that is not zero; `floor` if there is none at or
+// above it. Reads by system calls: touching a reserve through a mapping costs a fault per page.
+[[nodiscard]] std::uint64_t end_of_nonzero(io::File& file, const std::string& path,
+                                           std::uint64_t floor, std::uint64_t limit);
+
+}  // namespace session::store

@@ -1,0 +1,73 @@
+#pragma once
+// The end of the file: where frames are appended, and what is known to be on the disk.
+//
+// Frames collect in memory and reach the file in large writes; a commit frame goes in one write
+// with what is left. Each commit carries length and XXH3-128 of everything written since the last
+// sync that completed, so a commit that reached the disk before something it needs is never
+// believed.
+//
+// After a failed sync nothing is known about the disk any more (Linux drops the dirty pages), so
+// the log is poisoned: every later call throws kPoisoned. Not thread-safe.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "format/frame.h"
+#include "lib/io/file.h"
+#include "session/writer.h"
+
+namespace session::store {
+
+class Log {
+ public:
+  Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_tag, std::uint64_t end);
+
+  // Where the next frame will stand.
+  [[nodiscard]] std::uint64_t end() const { return written_end_ + buffer_.size(); }
+  [[nodiscard]] std::uint64_t raw_bytes() const { return raw_bytes_; }
+  [[nodiscard]] std::uint64_t stored_bytes() const { return stored_bytes_; }
+  [[nodiscard]] const std::shared_ptr<io::File>& file() const { return file_; }
+  [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
+
+  format::FrameHeader append(format::FrameKind kind, std::uint64_t home, format::Bytes payload,
+                             int compression_level = 0);
+  // Hands everything to the system, so that it can be read back. No sync.
+  void write_out();
+
+  // What the next commit has to vouch for, after syncing when it would be too much.
+  struct Unsynced {
+    std::uint64_t bytes = 0;
+    format::Hash128 hash;
+  };
+  [[nodiscard]] Unsynced prepare_commit();
+  // Appends the commit (or seal) frame and writes. `reserve`: zeros are written ahead of it.
+  format::FrameHeader finish_commit(format::FrameKind kind, std::uint64_t home,
+                                    format::Bytes payload, Durability durability, bool reserve);
+
+  void sync();
+  // Forgets what was appended since `end`, which no commit refers to.
+  void roll_back(std::uint64_t end);
+  // Cuts the file at the end of the log: reserve and remains of failed writes.
+  void trim();
+  void require_healthy() const;
+  [[nodiscard]] bool poisoned() const { return poisoned_; }
+
+ private:
+  void write_buffer(std::uint64_t zeros_behind);
+
+  std::shared_ptr<io::File> file_;
+  std::string path_;
+  std::uint64_t file_tag_;
+  std::uint64_t written_end_;      // of what was handed to the system
+  std::uint64_t reserved_end_;     // up to here the file holds bytes or zeros
+  std::vector<std::byte> buffer_;  // frames behind written_end_
+  std::size_t hashed_ = 0;         // of the buffer, already in unsynced_
+  format::HashStream unsynced_;
+  std::uint64_t raw_bytes_ = 0;
+  std::uint64_t stored_bytes_ = 0;
+  bool poisoned_ = false;
+};
+
+}  // namespace session::store

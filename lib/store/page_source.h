@@ -1,0 +1,84 @@
+#pragma once
+// Verified pages of one file: the only way from an offset to bytes (G8). Each frame is checked
+// once, on first touch: header, payload hash, padding, canonical form, and the consistency of the
+// page; after that a look-up costs one bit test. Thread-safe.
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "format/frame.h"
+#include "lib/io/file.h"
+
+namespace session::store {
+
+// A checked payload. `data` is 8-byte aligned and valid as long as `keep`, or, where that is empty,
+// as long as the source.
+struct Page {
+  const std::byte* data = nullptr;
+  std::uint32_t size_bytes = 0;
+  std::shared_ptr<const void> keep;
+
+  [[nodiscard]] format::Bytes payload() const { return {data, size_bytes}; }
+};
+
+class PageSource {
+ public:
+  // Decompressed or copied pages kept for the next who asks. Bounds memory, nothing else.
+  static constexpr std::size_t kCacheBytes = std::size_t{32} << 20;
+
+  // Reads `file` up to `size_bytes`, mapped, or by system calls into memory when `copying`.
+  PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes, std::uint64_t file_tag,
+             bool copying);
+  ~PageSource();
+  PageSource(const PageSource&) = delete;
+  PageSource& operator=(const PageSource&) = delete;
+
+  // The frame at `offset`, which must be of `kind`. Throws kDamaged with the offset.
+  [[nodiscard]] Page fetch(std::uint64_t offset, format::FrameKind kind) const;
+  // Its header alone, checked; the payload may be damaged.
+  [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
+
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+  [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
+  [[nodiscard]] const std::shared_ptr<io::File>& file() const { return file_; }
+
+ private:
+  struct CachedPage {
+    std::shared_ptr<const std::vector<std::byte>> bytes;
+    std::list<std::uint64_t>::iterator age;
+  };
+
+  [[nodiscard]] Page first_touch(std::uint64_t offset, format::FrameKind kind) const;
+  [[nodiscard]] Page read_copy(std::uint64_t offset, format::FrameKind kind) const;
+  [[nodiscard]] std::shared_ptr<const std::vector<std::byte>> cached(std::uint64_t offset) const;
+  void remember(std::uint64_t offset, std::shared_ptr<const std::vector<std::byte>> bytes) const;
+  [[nodiscard]] bool is_verified(std::uint64_t offset) const;
+  void mark_verified(std::uint64_t offset) const;
+
+  std::shared_ptr<io::File> file_;
+  std::uint64_t size_bytes_;
+  std::uint64_t file_tag_;
+  std::shared_ptr<const io::Mapping> mapping_;  // null when copying
+  // One bit per 64 bytes of file, for raw frames checked. From calloc: untouched parts of a large
+  // file's map cost no memory.
+  struct FreeBits {
+    void operator()(std::uint64_t* bits) const;
+  };
+  std::unique_ptr<std::uint64_t[], FreeBits> verified_;
+
+  mutable std::mutex cache_mutex_;
+  mutable std::unordered_map<std::uint64_t, CachedPage> cache_;
+  mutable std::list<std::uint64_t> ages_;  // oldest first
+  mutable std::size_t cache_bytes_ = 0;
+};
+
+// Structure of a payload by the kind of its frame, beyond being a canonical message.
+[[nodiscard]] std::optional<std::string> check_payload(format::FrameKind kind,
+                                                       format::Bytes payload);
+
+}  // namespace session::store

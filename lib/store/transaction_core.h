@@ -1,0 +1,64 @@
+#pragma once
+// Changes that are not committed yet, over the writer's base.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "format/record.h"
+#include "lib/store/writer_core.h"
+
+namespace session::store {
+
+class TransactionCore {
+ public:
+  explicit TransactionCore(std::shared_ptr<WriterCore> writer);
+  ~TransactionCore();
+  TransactionCore(const TransactionCore&) = delete;
+  TransactionCore& operator=(const TransactionCore&) = delete;
+
+  void upsert(Table table, std::string_view key, AnyRecord record);
+  bool upsert_if_different(Table table, std::string_view key, AnyRecord record);
+  bool erase(Table table, std::string_view key);
+  [[nodiscard]] std::optional<AnyEntry> find(Table table, std::string_view key) const;
+  [[nodiscard]] std::unique_ptr<ViewCursor> cursor(Table table, std::string_view from) const;
+  [[nodiscard]] std::uint64_t changes() const { return upserts_ + erases_; }
+  [[nodiscard]] const WriterCore& writer() const { return *writer_; }
+  void spill_above(std::uint64_t limit_bytes) { spill_bytes_ = limit_bytes; }
+  Digest add_blob(format::Bytes content);
+
+  CommitResult commit(const CommitOptions& options, const CheckpointOptions* checkpoint);
+  void rollback();
+
+ private:
+  using Dirty = std::map<std::string, std::optional<format::Record>, std::less<>>;
+
+  void require_open() const;
+  [[nodiscard]] const Base& below() const { return staged_ ? *staged_ : writer_->base(); }
+  [[nodiscard]] std::optional<Found> find_below(Table table, std::string_view key) const;
+  [[nodiscard]] format::Record prepare(Table table, AnyRecord record);
+  void put(Table table, std::string_view key, std::optional<format::Record> record);
+  [[nodiscard]] Run run_of(Table table) const;
+  void spill();
+  void add_first_records();
+  void finish() noexcept;
+
+  std::shared_ptr<WriterCore> writer_;
+  std::uint64_t log_begin_;
+  std::array<Dirty, kTableSlots> dirty_;
+  std::uint64_t dirty_bytes_ = 0;
+  std::uint64_t spill_bytes_ = ~std::uint64_t{0};
+  std::unique_ptr<Base> staged_;  // trees with what was spilled
+  std::uint64_t upserts_ = 0;
+  std::uint64_t erases_ = 0;
+  bool open_ = true;
+  mutable std::array<Run, kTableSlots> cursor_runs_;  // of the newest cursors
+};
+
+// Throws kUsage or kLimit for a key no record may have.
+void check_key(Table table, std::string_view key);
+
+}  // namespace session::store

@@ -1,0 +1,152 @@
+#pragma once
+// The writer behind session::Writer: lock, log, the state a new transaction stands on, and the one
+// function through which every commit goes.
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/file_header.h"
+#include "lib/io/file.h"
+#include "lib/store/head.h"
+#include "lib/store/log.h"
+#include "lib/store/overlay.h"
+#include "lib/store/tree_writer.h"
+#include "lib/store/view.h"
+#include "session/writer.h"
+
+namespace session::store {
+
+// Trees to stand on and what lies over them. What a transaction reads, and what a commit folds.
+struct Base {
+  std::shared_ptr<const PageSource> pages;
+  format::Roots roots{};
+  Overlay overlay;
+};
+
+// What a commit is asked to write: changes over a base, by table.
+struct CommitRequest {
+  std::array<Run, kTableSlots> changes;
+  std::uint32_t upserts = 0;
+  std::uint32_t erases = 0;
+  std::string message;
+  Durability durability = Durability::kDurable;
+  bool as_snapshot = false;
+  std::optional<CheckpointOptions> checkpoint;
+  // Instead of the head: an older revision, whose content comes back (restore), or what a large
+  // transaction has written already (then for bookkeeping too).
+  const Base* content_base = nullptr;
+  const Base* bookkeeping_base = nullptr;
+  std::uint64_t log_begin = 0;  // end of the log before the transaction wrote anything
+};
+
+class WriterCore : public std::enable_shared_from_this<WriterCore> {
+ public:
+  [[nodiscard]] static std::shared_ptr<WriterCore> create_draft(const std::string& path,
+                                                                const CreateOptions& options);
+  [[nodiscard]] static std::shared_ptr<WriterCore> open(const std::string& path,
+                                                        const WriterOptions& options);
+  ~WriterCore();
+  WriterCore(const WriterCore&) = delete;
+  WriterCore& operator=(const WriterCore&) = delete;
+
+  void publish();
+  [[nodiscard]] const OpenReport& report() const { return report_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  // One transaction at a time: waits for the one before.
+  void acquire();
+  void release() noexcept;
+
+  // The calls below need the transaction to be held by the caller.
+  CommitResult commit(CommitRequest& request);
+  [[nodiscard]] const Base& base() const { return base_; }
+  [[nodiscard]] Log& log() { return *log_; }
+  [[nodiscard]] bool has_commit() const { return head_.revision != 0; }
+  [[nodiscard]] const RevisionInfo& head_info() const { return head_; }
+  [[nodiscard]] PageSink page_sink();
+  [[nodiscard]] PageTargets targets() const;
+  // Pages written so far, readable.
+  [[nodiscard]] std::shared_ptr<const PageSource> pages_so_far();
+  [[nodiscard]] const CreateOptions* first_commit() const {
+    return first_commit_ ? &*first_commit_ : nullptr;
+  }
+  [[nodiscard]] std::int64_t now() const { return clock_(); }
+
+  // Thread-safe.
+  [[nodiscard]] std::shared_ptr<const View> head_view() const;
+  [[nodiscard]] std::shared_ptr<const View> view_at(std::uint64_t revision) const;
+  CommitResult restore(std::uint64_t revision);
+  void flush();
+  void close();
+
+ private:
+  WriterCore(io::FileSystem& files, std::string path, std::unique_ptr<io::Lock> lock,
+             std::function<std::int64_t()> clock);
+
+  void recover(const Head& head);
+  void save_tail(const Head& head);
+  void rewrite_unsynced(const Head& head);
+  void load_state(const Head& head);
+  void check_same_file() const;
+  [[nodiscard]] bool should_fold(const CommitRequest& request) const;
+  CommitResult commit_delta(CommitRequest& request);
+  CommitResult commit_snapshot(CommitRequest& request);
+  [[nodiscard]] format::Roots fold(CommitRequest& request, const std::string& checkpoint_id,
+                                   std::int64_t time);
+  [[nodiscard]] format::Record checkpoint_record(const CheckpointOptions& wanted,
+                                                 const format::Roots& roots,
+                                                 std::int64_t time) const;
+  [[nodiscard]] format::RootRef list_revisions(const PageSink& sink);
+  [[nodiscard]] std::vector<std::byte> encode_delta(const CommitRequest& request,
+                                                    std::int64_t time);
+  void fill_common(schema::Commit::Builder commit, const CommitRequest& request,
+                   std::int64_t time) const;
+  void finish(const CommitRequest& request, const format::FrameHeader& frame,
+              std::vector<std::byte> payload, CommitResult& result);
+
+  io::FileSystem& files_;
+  std::string path_;
+  std::unique_ptr<io::Lock> lock_;
+  std::function<std::int64_t()> clock_;
+  std::string draft_path_;  // where an unpublished file stands; empty: published
+  std::optional<CreateOptions> first_commit_;
+  std::shared_ptr<io::File> file_;
+  format::FileHeader header_;
+  std::unique_ptr<Log> log_;
+  OpenReport report_;
+  bool may_overwrite_ = false;
+  bool closed_ = false;
+  bool sealed_ = false;
+
+  Base base_;
+  RevisionInfo head_;  // revision 0: no commit yet
+  std::uint64_t head_end_ = 0;
+  std::uint64_t trees_offset_ = 0;
+  std::vector<RevisionInfo> unlisted_;  // revisions not in the `revisions` table yet
+  std::uint32_t pending_deltas_ = 0;
+  std::uint64_t pending_bytes_ = 0;
+
+  std::mutex turn_mutex_;
+  std::condition_variable turn_;
+  bool busy_ = false;
+  mutable std::mutex head_mutex_;  // guards what head_view() reads: offset and end
+  mutable std::shared_ptr<const View> head_view_;
+  std::uint64_t visible_offset_ = 0;
+  std::uint64_t visible_end_ = 0;
+};
+
+// The tree of a table after the base's pending changes and `changes`.
+[[nodiscard]] Run merged_run(const Base& base, Table table, const Run& changes);
+
+[[nodiscard]] std::int64_t system_nanos();
+[[nodiscard]] std::string new_uuid();
+[[nodiscard]] std::string_view program_version();  // "sessiontool 0.1.0"
+
+}  // namespace session::store

@@ -1,0 +1,221 @@
+// How a writer comes and goes: drafts, opening with what a crash left, sealing.
+
+#include <boost/uuid/random_generator.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "lib/store/writer_core.h"
+
+namespace session::store {
+namespace {
+
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
+constexpr std::string_view kDraftSuffix = ".partial";
+
+std::array<std::byte, 16> new_file_id() {
+  const boost::uuids::uuid uuid = boost::uuids::random_generator()();
+  std::array<std::byte, 16> id;
+  std::transform(uuid.begin(), uuid.end(), id.begin(), [](std::uint8_t b) { return std::byte{b}; });
+  return id;
+}
+
+io::FileSystem& files_or_system(io::FileSystem* files) {
+  return files != nullptr ? *files : io::system_files();
+}
+
+std::uint8_t target_or(std::uint8_t wanted, std::uint8_t standard) {
+  if (wanted == 0) return standard;
+  if (wanted < format::kMinTargetLog2 || wanted > format::kMaxTargetLog2) {
+    throw Error(ErrorCode::kUsage, "a page target of 2^" + std::to_string(wanted) +
+                                       " bytes is out of range (" +
+                                       std::to_string(format::kMinTargetLog2) + " to " +
+                                       std::to_string(format::kMaxTargetLog2) + ")");
+  }
+  return wanted;
+}
+
+}  // namespace
+
+WriterCore::WriterCore(io::FileSystem& files, std::string path, std::unique_ptr<io::Lock> lock,
+                       std::function<std::int64_t()> clock)
+    : files_(files),
+      path_(std::move(path)),
+      lock_(std::move(lock)),
+      clock_(clock ? std::move(clock) : system_nanos) {}
+
+std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
+                                                     const CreateOptions& options) {
+  io::FileSystem& files = files_or_system(options.files);
+  const std::string real = files.real_path(path);
+  if (!options.overwrite && files.exists(real)) {
+    throw Error(ErrorCode::kExists, "exists already; nothing was changed", path);
+  }
+  auto lock = files.lock(real);
+  const std::shared_ptr<WriterCore> core(
+      new WriterCore(files, real, std::move(lock), options.clock));
+  core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
+  core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
+  core->header_.file_id = new_file_id();
+  core->header_.created_nanos = core->clock_();
+  core->first_commit_ = options;
+  core->may_overwrite_ = options.overwrite;
+  core->draft_path_ = real + std::string(kDraftSuffix);
+  // We hold the lock, so a draft that is there was left by a process that is gone.
+  if (files.exists(core->draft_path_)) files.remove(core->draft_path_);
+  core->file_ = files.open(core->draft_path_, io::OpenMode::kCreateNew);
+  core->file_->write_at(0, format::encode(core->header_));
+  core->head_end_ = format::kFileHeaderBytes;
+  core->log_ =
+      std::make_unique<Log>(core->file_, real, core->header_.tag(), format::kFileHeaderBytes);
+  core->base_.pages = core->pages_so_far();
+  return core;
+}
+
+void WriterCore::publish() {
+  if (draft_path_.empty()) return;
+  if (!has_commit()) throw Error(ErrorCode::kUsage, "a session without a commit", path_);
+  acquire();
+  try {
+    log_->sync();
+    file_->sync_data();
+    if (may_overwrite_) {
+      files_.rename(draft_path_, path_);
+    } else {
+      files_.rename_new(draft_path_, path_);
+    }
+    draft_path_.clear();
+    files_.sync_directory(path_);
+  } catch (...) {
+    release();
+    throw;
+  }
+  release();
+}
+
+std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
+                                             const WriterOptions& options) {
+  io::FileSystem& files = files_or_system(options.files);
+  const std::string real = files.real_path(path);
+  if (!files.exists(real)) {
+    throw Error(ErrorCode::kNotFound, "no such file; `sessiontool init` makes one", path);
+  }
+  // Lock, then open: whoever replaced the file in between has let go of the lock by now.
+  auto lock = files.lock(real);
+  const std::shared_ptr<WriterCore> core(
+      new WriterCore(files, real, std::move(lock), options.clock));
+  try {
+    core->file_ = files.open(real, io::OpenMode::kReadWrite);
+    core->header_ = read_file_header(*core->file_, path);
+    const Head head = find_head(*core->file_, path, core->header_.tag());
+    core->recover(head);
+    core->load_state(head);
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
+  return core;
+}
+
+void WriterCore::recover(const Head& head) {
+  report_.was_sealed = head.sealed && head.tail_bytes == 0;
+  report_.tail_bytes = head.tail_bytes;
+  if (head.tail_bytes > 0) save_tail(head);
+  if (!head.sealed) rewrite_unsynced(head);
+  if (head.tail_bytes > 0) {
+    file_->truncate(head.end);
+    file_->sync_data();
+  }
+}
+
+// What a torn tail held is kept beside the file: it may be all that is left of the newest work.
+void WriterCore::save_tail(const Head& head) {
+  const std::string stem = path_ + ".tail-" + std::to_string(clock_());
+  std::unique_ptr<io::File> copy;
+  for (int attempt = 0; copy == nullptr; ++attempt) {
+    report_.tail_saved_as = attempt == 0 ? stem : stem + "-" + std::to_string(attempt);
+    if (!files_.exists(report_.tail_saved_as)) {
+      copy = files_.open(report_.tail_saved_as, io::OpenMode::kCreateNew);
+    }
+  }
+  std::vector<std::byte> buffer;
+  for (std::uint64_t done = 0; done < head.tail_bytes; done += buffer.size()) {
+    buffer.resize(std::min<std::uint64_t>(kCopyBytes, head.tail_bytes - done));
+    io::read_exactly(*file_, path_, head.end + done, buffer);
+    copy->write_at(done, buffer);
+  }
+  copy->sync_data();
+  files_.sync_directory(report_.tail_saved_as);
+}
+
+// What the head vouches for beyond the last good sync may be in memory only, and marked clean there
+// by a sync that failed: write it once more, so that the next sync is about it.
+void WriterCore::rewrite_unsynced(const Head& head) {
+  std::vector<std::byte> bytes(head.end - head.unsynced_begin);
+  io::read_exactly(*file_, path_, head.unsynced_begin, bytes);
+  file_->write_at(head.unsynced_begin, bytes);
+  file_->sync_data();
+}
+
+void WriterCore::load_state(const Head& head) {
+  base_.pages = std::make_shared<PageSource>(file_, head.commit_end, header_.tag(), false);
+  const auto view = View::open(base_.pages, header_, head.commit_offset);
+  head_ = view->info();
+  base_.roots = view->roots();
+  base_.overlay = view->overlay();
+  trees_offset_ = view->trees_commit().offset;
+  unlisted_ = view->pending();
+  if (unlisted_.empty() || unlisted_.front().revision > view->trees_commit().revision) {
+    unlisted_.insert(unlisted_.begin(), view->trees_commit());
+  }
+  for (const RevisionInfo& delta : view->pending()) {
+    ++pending_deltas_;
+    pending_bytes_ += delta.size_bytes;
+  }
+  head_end_ = head.end;
+  log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_);
+  sealed_ = head.sealed && head.tail_bytes == 0;
+  report_.recovered_to = head_.revision;
+  visible_offset_ = head.commit_offset;
+  visible_end_ = head.commit_end;
+  head_view_ = view;
+}
+
+void WriterCore::close() {
+  {
+    std::unique_lock lock(turn_mutex_);
+    turn_.wait(lock, [&] { return !busy_; });
+    if (closed_) return;
+    closed_ = true;
+  }
+  if (!draft_path_.empty()) {
+    file_.reset();
+    log_.reset();
+    files_.remove(draft_path_);
+    lock_.reset();
+    return;
+  }
+  // Whatever happens now, the lock goes with us: the commits are on the disk.
+  const std::unique_ptr<io::Lock> lock = std::move(lock_);
+  if (sealed_ || log_->poisoned()) return;
+  log_->sync();
+  capnp::MallocMessageBuilder message;
+  auto seal = message.initRoot<schema::Seal>();
+  seal.setCommitOffset(head_.offset);
+  seal.setRevision(head_.revision);
+  const auto payload = format::canonical_payload(seal.asReader());
+  (void)log_->finish_commit(format::FrameKind::kSeal, head_.offset, payload, Durability::kDurable,
+                            false);
+  log_->trim();
+  sealed_ = true;
+}
+
+WriterCore::~WriterCore() {
+  try {
+    close();
+  } catch (...) {
+    // Nothing acknowledged is lost: the file is left unsealed, which the next writer mends.
+  }
+}
+
+}  // namespace session::store
