@@ -1,0 +1,62 @@
+#pragma once
+// The lines of a large source, one after the other in bounded memory.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace session::convert {
+
+// A record beyond this is no record of any tracker or transcript.
+inline constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
+
+struct Line {
+  std::string_view text;     // without its LF or CR LF; valid until the next call of next()
+  std::uint64_t number = 0;  // from 1
+  std::uint64_t offset = 0;  // of its first byte, from the start of the input
+};
+
+class LineReader {
+ public:
+  // Puts up to `into.size()` bytes there and says how many; 0 is the end.
+  using Read = std::function<std::size_t(std::span<char> into)>;
+
+  // `name` stands in errors.
+  LineReader(Read read, std::string name, std::size_t max_line_bytes = kMaxLineBytes);
+  // The stream must outlive the reader.
+  LineReader(std::istream& input, std::string name, std::size_t max_line_bytes = kMaxLineBytes);
+  // Throws kNotFound or kIo.
+  [[nodiscard]] static LineReader open(const std::string& path,
+                                       std::size_t max_line_bytes = kMaxLineBytes);
+
+  // The next line; nothing at the end. The last one may lack its newline, and an empty piece after
+  // the last newline is no line. Lines may hold NUL. Throws kIo when reading fails, and kBadSource
+  // for a line above the limit.
+  [[nodiscard]] std::optional<Line> next();
+
+  // Bytes handed out so far, newlines included: what a progress bar shows.
+  [[nodiscard]] std::uint64_t consumed_bytes() const noexcept { return offset_; }
+
+ private:
+  // Makes room and reads more; false at the end.
+  bool fill();
+  [[nodiscard]] Line take(std::size_t size_bytes, std::size_t with_newline_bytes);
+
+  Read read_;
+  std::string name_;
+  std::size_t max_line_bytes_;
+  std::vector<char> buffer_;
+  std::size_t begin_ = 0;  // the bytes read but not handed out
+  std::size_t end_ = 0;
+  std::uint64_t offset_ = 0;  // of begin_ in the input
+  std::uint64_t lines_ = 0;
+};
+
+}  // namespace session::convert
