@@ -231,14 +231,19 @@ bool is_step_sound(const Member& step) {
   }
 }
 
-std::optional<std::string> fault_inside(const Value& patch) {
-  if (!patch.is_object()) return "it is no object";
+std::optional<std::string> fault_of_steps(const Value& patch, bool at_top) {
   for (const Member& step : patch.members()) {
+    if (at_top && step.name() == kOwnPatch) continue;
     if (!is_step_sound(step)) {
       return "its member " + json::quote(step.name()) + " is no step of a patch";
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::string> fault_inside(const Value& patch) {
+  if (!patch.is_object()) return "it is no object";
+  return fault_of_steps(patch, false);
 }
 
 }  // namespace
@@ -253,10 +258,24 @@ std::optional<Value> difference(const Value& from, const Value& to) {
 }
 
 std::optional<std::string> patch_fault(const Value& patch) {
-  if (patch.is_object() && patch.members().size() == 1 && patch.find(kWhole) != nullptr) {
-    return std::nullopt;
+  if (!patch.is_object()) return "it is no object";
+  const Value* own = patch.find(kOwnPatch);
+  if (own != nullptr && fault_inside(*own)) return "its own patch is none";
+  if (patch.find(kWhole) != nullptr) {
+    const std::size_t others = patch.members().size() - (own != nullptr ? 2 : 1);
+    return others == 0 ? std::nullopt : std::optional<std::string>("it replaces all, and more");
   }
-  return fault_inside(patch);
+  return fault_of_steps(patch, true);
+}
+
+std::optional<Value> take_own_patch(Value& patch) {
+  auto& members = patch.members();
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [](const Member& m) { return m.name() == kOwnPatch; });
+  if (found == members.end()) return std::nullopt;
+  std::optional<Value> own = std::move(found->value);
+  members.erase(found);
+  return own;
 }
 
 Value merge(Value from, const Value& patch) {

@@ -13,13 +13,17 @@
 //   "-name": guard            it is removed, if it is what it was
 //   "/name": patch            it is patched itself, if it is an object or an array
 //   "?": guard                in the patch of an array's element: which element is meant
-//   "!": value                alone, at the top: everything is replaced
+//   "!": value                at the top: everything is replaced
+//   "$": patch                at the top: see below
 //
 // Elements have their index as name, in digits, and only `~` and `/`: an array of another length is
 // replaced whole. A guard is the CRC-32 (as in zlib) of the sorted compact text of what was there.
 // So an edit wins over the patch: when somebody completes a task whose source had a status we do
 // not know, the guard no longer fits, and the export says "closed" and not the source's old word.
 // An element that moved is found by its guard, and is left alone if there is none like it.
+//
+// Of an imported record, the patch completes the JSON of its source. What our own JSON of the same
+// record (record_json.h) may say beyond its fields is a second patch, kept as "$" in the first.
 //
 // Stored patches are relative to what the exporters wrote when they were made: whoever changes an
 // exporter's output changes what stored records give back.
@@ -45,6 +49,11 @@ inline constexpr std::size_t kMaxPatchDepth = json::kMaxOwnJsonDepth + 8;
 
 // Nothing if `patch` is one; otherwise what is wrong with it.
 [[nodiscard]] std::optional<std::string> patch_fault(const json::Value& patch);
+
+inline constexpr std::string_view kOwnPatch = "$";
+
+// Takes the second patch out of the first; nothing if there is none.
+[[nodiscard]] std::optional<json::Value> take_own_patch(json::Value& patch);
 
 // A record's `extra` as a patch. Throws kBadSource when it is not JSON, or no patch.
 [[nodiscard]] json::Value parse_patch(std::string_view extra);
