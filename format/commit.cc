@@ -17,11 +17,24 @@ Digest to_digest(capnp::Data::Reader data) {
   return digest;
 }
 
-std::optional<std::string> check_changes(schema::TableChanges::Reader changes) {
-  if (changes.hasUpserts()) {
-    if (auto wrong = check_leaf(changes.getUpserts())) return wrong;
+bool share_a_key(const KeyList& a, const KeyList& b) {
+  for (std::uint32_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    const int order = a[i].compare(b[j]);
+    if (order == 0) return true;
+    ++(order < 0 ? i : j);
   }
-  return check_key_list(changes.getErasedEnds(), changes.getErasedKeys());
+  return false;
+}
+
+std::optional<std::string> check_changes(schema::TableChanges::Reader changes) {
+  if (auto wrong = check_key_list(changes.getErasedEnds(), changes.getErasedKeys())) return wrong;
+  if (!changes.hasUpserts()) return std::nullopt;
+  const auto upserts = changes.getUpserts();
+  if (auto wrong = check_leaf(upserts)) return wrong;
+  if (share_a_key({upserts.getKeyEnds(), upserts.getKeys()}, erased_keys(changes))) {
+    return "a key is both written and erased";
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> check_trees(schema::Trees::Reader trees) {
@@ -33,7 +46,21 @@ std::optional<std::string> check_trees(schema::Trees::Reader trees) {
     if (root.getCount() == 0 || root.getLevel() > kMaxTreeLevels) return "an impossible root";
   }
   if (trees.getFingerprint().size() != sizeof(Digest)) return "the fingerprint has a wrong size";
+  if (trees.getHeader().size() != kFileHeaderBytes) return "the copy of the file header is cut";
   return std::nullopt;
+}
+
+// A snapshot is its trees. A delta may carry trees that were made beside it, of a revision before
+// it: a fold does not have to hold up the commits.
+std::optional<std::string> check_trees_of(schema::Commit::Reader commit) {
+  const std::uint64_t trees = commit.getTrees().getRevision();
+  if (commit.getKind() == schema::Commit::Kind::SNAPSHOT) {
+    if (trees != commit.getRevision()) return "a snapshot with the trees of another revision";
+    if (commit.getChanges().size() != 0) return "a snapshot with changes beside its trees";
+  } else if (trees == 0 || trees >= commit.getRevision()) {
+    return "a delta with trees that are not older than itself";
+  }
+  return check_trees(commit.getTrees());
 }
 
 }  // namespace
@@ -90,11 +117,8 @@ std::optional<std::string> check_commit(schema::Commit::Reader commit) {
     last = changes.getTable();
     if (auto wrong = check_changes(changes)) return wrong;
   }
-  if (commit.getKind() == schema::Commit::Kind::SNAPSHOT) {
-    if (!commit.hasTrees()) return "a snapshot without trees";
-    return check_trees(commit.getTrees());
-  }
-  if (commit.hasTrees()) return check_trees(commit.getTrees());
+  if (commit.hasTrees()) return check_trees_of(commit);
+  if (commit.getKind() == schema::Commit::Kind::SNAPSHOT) return "a snapshot without trees";
   if (commit.getTreesOffset() == 0) return "a delta that stands on no snapshot";
   return std::nullopt;
 }

@@ -42,8 +42,9 @@ void write_roots(schema::Trees::Builder trees, const Roots& roots);
   return {changes.getErasedEnds(), changes.getErasedKeys()};
 }
 
-// What must hold before a commit that check_message() passed may be read: tables known and in
-// order, key lists sound, digests of the right size, a snapshot with trees. One clause, or nothing.
+// What must hold before a commit that check_message() passed may be read: tables in order, key
+// lists sound, no key both written and erased, digests of the right size, a snapshot with its own
+// trees. One clause, or nothing.
 [[nodiscard]] std::optional<std::string> check_commit(schema::Commit::Reader commit);
 
 // Throws kNewerVersion and names the feature and the version that has it, if the file needs one
