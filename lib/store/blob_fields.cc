@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "session/error.h"
 #include "session/schema/record.capnp.h"
@@ -89,6 +91,15 @@ std::string_view next_part(std::string_view& path) {
   return part;
 }
 
+std::optional<std::uint32_t> parse_index(std::string_view text, std::uint32_t size) {
+  std::uint32_t index = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || index >= size) {
+    return std::nullopt;
+  }
+  return index;
+}
+
 void put_back(DynamicStruct::Builder record, std::string_view path, Bytes content) {
   const std::string_view whole = path;
   while (true) {
@@ -115,12 +126,10 @@ void put_back(DynamicStruct::Builder record, std::string_view path, Bytes conten
       return;
     }
     if (type.isList() && type.asList().getElementType().isStruct()) {
-      const std::string_view part = next_part(path);
-      std::uint32_t index = 0;
-      const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
       auto list = record.get(field).as<DynamicList>();
-      if (parsed.ec != std::errc() || index >= list.size() || path.empty()) bad_path(whole);
-      record = list[index].as<DynamicStruct>();
+      const auto index = parse_index(next_part(path), list.size());
+      if (!index || path.empty()) bad_path(whole);
+      record = list[*index].as<DynamicStruct>();
     } else if (type.isStruct()) {
       record = record.get(field).as<DynamicStruct>();
     } else {
@@ -144,6 +153,66 @@ capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record) {
   return pointers[0].getAs<capnp::List<schema::BlobRef>>();
 }
 
+Digest digest_of(schema::BlobRef::Reader blob) {
+  if (blob.getDigest().size() != sizeof(Digest)) {
+    throw Error(ErrorCode::kDamaged, "a record refers to a blob by a malformed digest");
+  }
+  Digest digest;
+  std::memcpy(digest.data(), blob.getDigest().begin(), digest.size());
+  return digest;
+}
+
+LargeField field_of(schema::BlobRef::Reader blob) {
+  return {{blob.getPath().begin(), blob.getPath().size()}, digest_of(blob), blob.getSizeBytes()};
+}
+
+// True if the path leads to a field that holds something: somebody wrote it again since it was
+// moved out. What the schema does not know is a newer version's business.
+bool is_set(DynamicStruct::Reader record, std::string_view path) {
+  while (true) {
+    const std::string name(next_part(path));
+    KJ_IF_MAYBE (field, record.getSchema().findFieldByName(name.c_str())) {
+      if (!record.has(*field)) return false;
+      const auto type = field->getType();
+      if (path.empty()) return type.isText() || type.isData();
+      if (type.isList() && type.asList().getElementType().isStruct()) {
+        const auto list = record.get(*field).as<DynamicList>();
+        const auto index = parse_index(next_part(path), list.size());
+        if (!index || path.empty()) return false;
+        record = list[*index].as<DynamicStruct>();
+      } else if (type.isStruct()) {
+        record = record.get(*field).as<DynamicStruct>();
+      } else {
+        return false;
+      }
+    } else {
+      return false;
+    }
+  }
+}
+
+// In the order of their paths, so that a record has one form whatever came first. Of several with
+// one path the first stays: what was moved out just now.
+void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
+  record.clear("blobs");
+  if (blobs.empty()) return;
+  std::stable_sort(blobs.begin(), blobs.end(),
+                   [](const LargeField& a, const LargeField& b) { return a.path < b.path; });
+  blobs.erase(
+      std::unique(blobs.begin(), blobs.end(),
+                  [](const LargeField& a, const LargeField& b) { return a.path == b.path; }),
+      blobs.end());
+  const auto n = static_cast<std::uint32_t>(blobs.size());
+  auto list = record.init("blobs", n).as<DynamicList>();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    auto blob = list[i].as<DynamicStruct>().as<schema::BlobRef>();
+    const Digest& digest = blobs[i].digest;
+    blob.setDigest({reinterpret_cast<const kj::byte*>(digest.data()), digest.size()});
+    blob.setPath(blobs[i].path.c_str());
+    blob.setSizeBytes(blobs[i].size_bytes);
+  }
+}
+
 }  // namespace
 
 bool has_blobs(format::RecordView record) {
@@ -153,28 +222,20 @@ bool has_blobs(format::RecordView record) {
 std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(Table table,
                                                                    format::RecordView record,
                                                                    const StoreBlob& store) {
-  if (record.totalSize().wordCount * sizeof(capnp::word) <= format::kInlineBytes) return nullptr;
+  const auto kept = blobs_of(record);
+  const bool is_small = record.totalSize().wordCount * sizeof(capnp::word) <= format::kInlineBytes;
+  if (is_small && kept.size() == 0) return nullptr;
   auto message = copy_of(record);
   auto root = message->getRoot<DynamicStruct>(table_schema(table));
   Mover mover(store);
   mover.visit(root, {}, true);
-  if (mover.moved().empty()) return nullptr;
-  const auto kept = blobs_of(record);
-  const auto n = static_cast<std::uint32_t>(kept.size() + mover.moved().size());
-  auto list = root.init("blobs", n).as<DynamicList>();
-  std::uint32_t at = 0;
+  if (mover.moved().empty() && kept.size() == 0) return nullptr;
+  std::vector<LargeField> blobs = mover.moved();
   for (const auto blob : kept) {
-    auto copy = list[at++].as<DynamicStruct>().as<schema::BlobRef>();
-    copy.setDigest(blob.getDigest());
-    copy.setPath(blob.getPath());
-    copy.setSizeBytes(blob.getSizeBytes());
+    LargeField field = field_of(blob);
+    if (!is_set(root.asReader(), field.path)) blobs.push_back(std::move(field));
   }
-  for (const LargeField& field : mover.moved()) {
-    auto blob = list[at++].as<DynamicStruct>().as<schema::BlobRef>();
-    blob.setDigest({reinterpret_cast<const kj::byte*>(field.digest.data()), field.digest.size()});
-    blob.setPath(field.path.c_str());
-    blob.setSizeBytes(field.size_bytes);
-  }
+  write_blobs(root, std::move(blobs));
   return message;
 }
 
@@ -184,12 +245,7 @@ std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(Table table,
   auto message = copy_of(record);
   auto root = message->getRoot<DynamicStruct>(table_schema(table));
   for (const auto blob : blobs_of(record)) {
-    if (blob.getDigest().size() != sizeof(Digest)) {
-      throw Error(ErrorCode::kDamaged, "a record refers to a blob by a malformed digest");
-    }
-    Digest digest;
-    std::memcpy(digest.data(), blob.getDigest().begin(), digest.size());
-    put_back(root, {blob.getPath().begin(), blob.getPath().size()}, load(digest));
+    put_back(root, {blob.getPath().begin(), blob.getPath().size()}, load(digest_of(blob)));
   }
   root.clear("blobs");
   return message;

@@ -1,7 +1,8 @@
 #pragma once
 // Large texts leave their record and come back. A field above kInlineBytes becomes a blob: the
-// field itself is null, and the record's `blobs` list names its path and the content's digest.
-// Works on every table alike, through the schema; fields of a newer schema stay where they are.
+// field itself is null, and the record's `blobs` list names its path and the content's digest, in
+// the order of the paths, each once. Works on every table alike, through the schema; fields of a
+// newer schema stay where they are.
 
 #include <cstddef>
 #include <functional>
@@ -22,7 +23,9 @@ namespace session::store {
 using StoreBlob = std::function<Digest(format::Bytes content)>;
 using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
 
-// The record without its large fields, each of which was given to `store`; nothing if it has none.
+// The record without its large fields, each of which was given to `store`; nothing if it has none,
+// now or before. A field that is in a blob already and stands in the record again is taken from the
+// record: that is the newer one.
 [[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(
     Table table, format::RecordView record, const StoreBlob& store);
 
