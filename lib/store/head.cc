@@ -132,6 +132,24 @@ void pass_seal_and_parity(const FrameReader& frames, Head& head) {
   }
 }
 
+// A seal vouches for its commit: what was sealed was on the disk, so it can be no torn tail. True
+// if the first frame behind the commit at `at`, whose own header may be unreadable, is its seal.
+bool was_sealed(const FrameReader& frames, std::uint64_t at,
+                const std::optional<FrameHeader>& commit) {
+  std::optional<FrameHeader> next;
+  if (commit) {
+    next = frames.header(commit->end());
+  } else {
+    for (std::uint64_t step = format::kAlignBytes; !next && step <= format::kMaxFrameBytes;
+         step += format::kAlignBytes) {
+      next = frames.header(at + step);
+    }
+  }
+  if (!next || next->kind != FrameKind::kSeal || next->home != at) return false;
+  const auto payload = frames.payload(*next);
+  return payload && format::read_root<schema::Seal>(*payload).getCommitOffset() == at;
+}
+
 // Where the newest commit could be, given the last frame of the file.
 std::uint64_t commit_before(const FrameHeader& last) {
   return last.kind == FrameKind::kCommit ? last.own_offset : last.home;
@@ -206,8 +224,7 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
       head->tail_bytes = written > head->end ? written - head->end : 0;
       return *head;
     }
-    // A seal vouches for its commit: what was sealed was on the disk, so this is no torn tail.
-    if (last->kind == FrameKind::kSeal && frames.payload(*last)) {
+    if (was_sealed(frames, at, header)) {
       throw Error(ErrorCode::kDamaged,
                   "the last commit of this cleanly closed file is damaged; `sessiontool repair` "
                   "mends it or goes back to an older revision",

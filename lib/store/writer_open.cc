@@ -109,8 +109,9 @@ std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
     core->file_ = files.open(real, io::OpenMode::kReadWrite);
     core->header_ = read_file_header(*core->file_, path);
     const Head head = find_head(*core->file_, path, core->header_.tag());
-    core->recover(head);
+    // Before anything is changed: a file that needs a newer version may have a tail that is none.
     core->load_state(head);
+    core->recover(head);
   } catch (const Error& error) {
     throw error.in_file(path);
   }
@@ -174,7 +175,7 @@ void WriterCore::load_state(const Head& head) {
   }
   head_end_ = head.end;
   log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_);
-  sealed_ = head.sealed && head.tail_bytes == 0;
+  sealed_ = head.sealed;  // and a tail behind the seal is cut
   report_.recovered_to = head_.revision;
   visible_offset_ = head.commit_offset;
   visible_end_ = head.commit_end;
