@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "format/layout.h"
 #include "lib/convert/residual.h"
 #include "lib/convert/text_fields.h"
 #include "session/error.h"
@@ -306,8 +307,8 @@ std::string_view issue_id(const Value& issue) {
     throw bad("the issue's \"id\" must be a text, not " + json::to_text(*id).substr(0, 40));
   const std::string_view text = id->text();
   if (text.empty()) throw bad("the issue's \"id\" is empty");
-  if (text.size() > kMaxIssueIdBytes) {
-    throw bad("the issue's \"id\" is longer than " + std::to_string(kMaxIssueIdBytes) +
+  if (text.size() > format::kMaxKeyBytes) {
+    throw bad("the issue's \"id\" is longer than " + std::to_string(format::kMaxKeyBytes) +
               " bytes: " + json::quote(text));
   }
   if (text.find('\0') != std::string_view::npos) {

@@ -11,15 +11,12 @@
 // What the fields do not say exactly is kept in `extra`, so an issue comes back as it was
 // (residual.h). Issues have no order among siblings: rank stays 0.
 
-#include <cstddef>
 #include <string_view>
 
 #include "lib/convert/json.h"
 #include "session/schema/record.capnp.h"
 
 namespace session::convert {
-
-inline constexpr std::size_t kMaxIssueIdBytes = 4096;
 
 // The id, which is the task's key. Throws kBadSource (without a place) when this is no issue: no
 // object, or without an id that can be a key.

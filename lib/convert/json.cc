@@ -14,6 +14,8 @@ namespace {
 // Up to here comparing one by one beats building an order.
 constexpr std::size_t kSmallObject = 16;
 
+static_assert(sizeof(Value) == 32 && sizeof(Member) == 56, "large documents are held whole");
+
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }

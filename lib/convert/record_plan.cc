@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "lib/convert/text_fields.h"
 #include "session/error.h"
 #include "session/table.h"
 

@@ -4,12 +4,13 @@
 #include <capnp/blob.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "lib/convert/json.h"
 #include "lib/convert/time_text.h"
