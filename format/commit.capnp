@@ -16,7 +16,7 @@ struct Commit {
   kind @7 :Kind;
   enum Kind { delta @0; snapshot @1; }
   pendingDeltas @8 :UInt32;           # deltas above the trees, this one included
-  pendingBytes @9 :UInt64;            # the sum of their frames
+  pendingBytes @9 :UInt64;            # of the frames of those, this one's not included
   changes @10 :List(TableChanges);    # a delta's own changes, by table number
   message @11 :Text;
   trees @12 :Trees;                   # a snapshot's

@@ -86,10 +86,11 @@ void TransactionCore::add_first_records() {
   capnp::MallocMessageBuilder upkeep;
   auto identity = upkeep.initRoot<schema::Upkeep>().initIdentity();
   const std::int64_t now = writer_->now();
-  identity.setSessionId(new_uuid().c_str());
+  const std::string id = options.session_id.empty() ? new_uuid() : options.session_id;
+  identity.setSessionId(id.c_str());
   identity.setCreatedAt(now);
   identity.setCreatedAtForm(convert::utc_form(now));
-  identity.setCreatedBy(std::string(program_version()).c_str());
+  identity.setCreatedBy(writer_->written_by().c_str());
   if (!options.agent_version.empty()) identity.setAgentVersion(options.agent_version.c_str());
   upsert(Table::kUpkeep, "identity", upkeep.getRoot<schema::Upkeep>().asReader());
 

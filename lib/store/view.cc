@@ -128,6 +128,7 @@ void View::load(std::uint64_t commit_offset) {
     if (commit->reader.getRevision() <= trees.getRevision()) continue;
     deltas.push_back(commit->reader);
     pending_.push_back(describe(*commit));
+    pending_bytes_ += commit->end - commit->offset;
     if (commit->page.keep) keeps.push_back(commit->page.keep);
   }
   overlay_.apply_all(deltas, std::move(keeps));

@@ -48,6 +48,7 @@ class View {
   [[nodiscard]] const Overlay& overlay() const { return overlay_; }
   // The commits above the trees, oldest first.
   [[nodiscard]] const std::vector<RevisionInfo>& pending() const { return pending_; }
+  [[nodiscard]] std::uint64_t pending_bytes() const { return pending_bytes_; }  // of their frames
   [[nodiscard]] const RevisionInfo& trees_commit() const { return trees_commit_; }
   [[nodiscard]] const std::string& writer() const { return writer_; }
 
@@ -81,6 +82,7 @@ class View {
   RevisionInfo info_;
   RevisionInfo trees_commit_;
   std::vector<RevisionInfo> pending_;
+  std::uint64_t pending_bytes_ = 0;
   format::Roots roots_{};
   std::string writer_;
   Overlay overlay_;

@@ -298,7 +298,7 @@ CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
   format::write_roots(trees, roots);
   set_digest(trees.initFingerprint(sizeof(Digest)), fingerprint);
   if (!checkpoint_id.empty()) trees.setCheckpoint(checkpoint_id.c_str());
-  trees.setWriter(std::string(program_version()).c_str());
+  trees.setWriter(written_by_.c_str());
   const auto header = format::encode(header_);
   trees.setHeader({reinterpret_cast<const kj::byte*>(header.data()), header.size()});
   std::vector<std::byte> payload = format::canonical_payload(commit.asReader());

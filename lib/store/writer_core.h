@@ -30,6 +30,8 @@ struct Base {
   Overlay overlay;
 };
 
+[[nodiscard]] std::string_view program_version();  // "sessiontool 0.1.0"
+
 // What a commit is asked to write: changes over a base, by table.
 struct CommitRequest {
   std::array<Run, kTableSlots> changes;
@@ -78,6 +80,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     return first_commit_ ? &*first_commit_ : nullptr;
   }
   [[nodiscard]] std::int64_t now() const { return clock_(); }
+  [[nodiscard]] const std::string& written_by() const { return written_by_; }
 
   // Thread-safe.
   [[nodiscard]] std::shared_ptr<const View> head_view() const;
@@ -115,6 +118,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::string path_;
   std::unique_ptr<io::Lock> lock_;
   std::function<std::int64_t()> clock_;
+  std::string written_by_{program_version()};
   std::string draft_path_;  // where an unpublished file stands; empty: published
   std::optional<CreateOptions> first_commit_;
   std::shared_ptr<io::File> file_;
@@ -147,6 +151,5 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
 
 [[nodiscard]] std::int64_t system_nanos();
 [[nodiscard]] std::string new_uuid();
-[[nodiscard]] std::string_view program_version();  // "sessiontool 0.1.0"
 
 }  // namespace session::store

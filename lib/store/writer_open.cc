@@ -57,7 +57,9 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
       new WriterCore(files, real, std::move(lock), options.clock));
   core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
   core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
-  core->header_.file_id = new_file_id();
+  const bool has_id = !format::all_zero(options.file_id);
+  core->header_.file_id = has_id ? options.file_id : new_file_id();
+  if (!options.written_by.empty()) core->written_by_ = options.written_by;
   core->header_.created_nanos = core->clock_();
   core->first_commit_ = options;
   core->may_overwrite_ = options.overwrite;
@@ -169,10 +171,8 @@ void WriterCore::load_state(const Head& head) {
   if (unlisted_.empty() || unlisted_.front().revision > view->trees_commit().revision) {
     unlisted_.insert(unlisted_.begin(), view->trees_commit());
   }
-  for (const RevisionInfo& delta : view->pending()) {
-    ++pending_deltas_;
-    pending_bytes_ += delta.size_bytes;
-  }
+  pending_deltas_ = static_cast<std::uint32_t>(view->pending().size());
+  pending_bytes_ = view->pending_bytes();
   head_end_ = head.end;
   log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_);
   sealed_ = head.sealed;  // and a tail behind the seal is cut

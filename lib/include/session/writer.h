@@ -15,6 +15,8 @@
 // it; close it and open the file again. After a failed write (a full disk) the transaction is
 // rolled back and the next one may succeed.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +54,11 @@ struct CreateOptions {
   std::function<std::int64_t()> clock;  // nanoseconds since 1970; empty: the system's
   std::uint8_t leaf_target_log2 = 0;    // 0: the format's default; frozen in the file
   std::uint8_t index_target_log2 = 0;
+  // For files that have to come out the same each time. Left empty: random ids, and this library's
+  // name and version.
+  std::array<std::byte, 16> file_id{};
+  std::string session_id;
+  std::string written_by;
 };
 
 struct WriterOptions {
