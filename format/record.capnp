@@ -65,6 +65,7 @@ struct Task {
   comments @22 :List(Comment);
   estimatedNanos @23 :Int64;
   plan @24 :TaskPlan;
+  createdBy @25 :Text;
 }
 
 struct StatusDetail {

@@ -287,6 +287,7 @@ Value fields_to_issue(std::string_view key, schema::Task::Reader task) {
     issue.add("issue_type", Value::string(task.hasKind() ? view(task.getKind()) : "task"));
   }
   add_text_if(issue, "assignee", task.hasAssignee(), task.getAssignee());
+  add_text_if(issue, "created_by", task.hasCreatedBy(), task.getCreatedBy());
   write_estimate(issue, task);
   add_time_if(issue, "created_at", task.getCreatedAt(), task.getCreatedAtForm());
   add_time_if(issue, "updated_at", task.getUpdatedAt(), task.getUpdatedAtForm());
@@ -328,6 +329,7 @@ void issue_to_task(const Value& issue, schema::Task::Builder task) {
   set_text_if(issue, "notes", task, &Builder::initNotes);
   set_text_if(issue, "issue_type", task, &Builder::initKind);
   set_text_if(issue, "assignee", task, &Builder::initAssignee);
+  set_text_if(issue, "created_by", task, &Builder::initCreatedBy);
   set_texts_if(issue, "labels", task, &Builder::initTags);
   set_time_if(issue, "created_at", task, &Builder::setCreatedAt, &Builder::setCreatedAtForm);
   set_time_if(issue, "updated_at", task, &Builder::setUpdatedAt, &Builder::setUpdatedAtForm);

@@ -15,12 +15,13 @@ using format::FrameHeader;
 using format::FrameKind;
 
 Log::Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_tag,
-         std::uint64_t end)
+         std::uint64_t end, bool discard)
     : file_(std::move(file)),
       path_(std::move(path)),
       file_tag_(file_tag),
       written_end_(end),
-      reserved_end_(end) {}
+      reserved_end_(end),
+      discard_(discard) {}
 
 void Log::require_healthy() const {
   if (!poisoned_) return;
@@ -44,7 +45,7 @@ void Log::write_buffer(std::uint64_t zeros_behind) {
   const std::size_t frames = buffer_.size();
   buffer_.resize(frames + zeros_behind);
   try {
-    if (!buffer_.empty()) file_->write_at(written_end_, buffer_);
+    if (!buffer_.empty() && !discard_) file_->write_at(written_end_, buffer_);
   } catch (...) {
     buffer_.resize(frames);
     throw;
@@ -106,6 +107,10 @@ void Log::roll_back(std::uint64_t end) {
   if (poisoned_ || this->end() == end) return;
   buffer_.clear();
   hashed_ = 0;
+  if (discard_) {
+    written_end_ = end;
+    return;
+  }
   // The stream of unsynced bytes cannot be wound back: cut the file and sync what stays instead.
   try {
     written_end_ = end;

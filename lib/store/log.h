@@ -22,7 +22,9 @@ namespace session::store {
 
 class Log {
  public:
-  Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_tag, std::uint64_t end);
+  // `discard`: nothing is written, for a dry run.
+  Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_tag, std::uint64_t end,
+      bool discard = false);
 
   // Where the next frame will stand.
   [[nodiscard]] std::uint64_t end() const { return written_end_ + buffer_.size(); }
@@ -67,6 +69,7 @@ class Log {
   format::HashStream unsynced_;
   std::uint64_t raw_bytes_ = 0;
   std::uint64_t stored_bytes_ = 0;
+  bool discard_;
   bool poisoned_ = false;
 };
 

@@ -43,8 +43,22 @@ struct Reader::Impl {
     load();
   }
 
+  // A writer may cut its reserve or a tail while we look at the end: look again then.
+  store::Head find_head() const {
+    constexpr int kAttempts = 8;
+    for (int attempt = 1;; ++attempt) {
+      const std::uint64_t size = file->size_bytes();
+      try {
+        return store::find_head(*file, path, header.tag());
+      } catch (const Error& error) {
+        const bool was_cut = error.code() == ErrorCode::kIo && file->size_bytes() != size;
+        if (!was_cut || attempt == kAttempts) throw;
+      }
+    }
+  }
+
   void load() {
-    head = store::find_head(*file, path, header.tag());
+    head = find_head();
     auto pages = std::make_shared<store::PageSource>(file, head.commit_end, header.tag(),
                                                      options.mode == ReadMode::kCopy);
     view = store::View::open(std::move(pages), header, head.commit_offset);

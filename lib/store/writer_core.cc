@@ -149,6 +149,7 @@ CommitResult WriterCore::commit(CommitRequest& request) {
   const std::uint64_t raw = log_->raw_bytes();
   const std::uint64_t stored = log_->stored_bytes();
   log_->require_healthy();
+  if (dry_run_) throw Error(ErrorCode::kUsage, "a dry run commits nothing", path_);
   check_same_file();
   CommitResult result;
   try {

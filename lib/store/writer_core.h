@@ -126,6 +126,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::unique_ptr<Log> log_;
   OpenReport report_;
   bool may_overwrite_ = false;
+  bool dry_run_ = false;
   bool closed_ = false;
   bool sealed_ = false;
 

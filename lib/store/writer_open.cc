@@ -108,7 +108,9 @@ std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
   const std::shared_ptr<WriterCore> core(
       new WriterCore(files, real, std::move(lock), options.clock));
   try {
-    core->file_ = files.open(real, io::OpenMode::kReadWrite);
+    core->dry_run_ = options.dry_run;
+    core->file_ =
+        files.open(real, options.dry_run ? io::OpenMode::kRead : io::OpenMode::kReadWrite);
     core->header_ = read_file_header(*core->file_, path);
     const Head head = find_head(*core->file_, path, core->header_.tag());
     // Before anything is changed: a file that needs a newer version may have a tail that is none.
@@ -123,6 +125,7 @@ std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
 void WriterCore::recover(const Head& head) {
   report_.was_sealed = head.sealed && head.tail_bytes == 0;
   report_.tail_bytes = head.tail_bytes;
+  if (dry_run_) return;
   if (head.tail_bytes > 0) save_tail(head);
   if (!head.sealed) rewrite_unsynced(head);
   if (head.tail_bytes > 0) {
@@ -174,7 +177,7 @@ void WriterCore::load_state(const Head& head) {
   pending_deltas_ = static_cast<std::uint32_t>(view->pending().size());
   pending_bytes_ = view->pending_bytes();
   head_end_ = head.end;
-  log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_);
+  log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_, dry_run_);
   sealed_ = head.sealed;  // and a tail behind the seal is cut
   report_.recovered_to = head_.revision;
   visible_offset_ = head.commit_offset;
@@ -198,7 +201,7 @@ void WriterCore::close() {
   }
   // Whatever happens now, the lock goes with us: the commits are on the disk.
   const std::unique_ptr<io::Lock> lock = std::move(lock_);
-  if (sealed_ || log_->poisoned()) return;
+  if (sealed_ || dry_run_ || log_->poisoned()) return;
   log_->sync();
   capnp::MallocMessageBuilder message;
   auto seal = message.initRoot<schema::Seal>();

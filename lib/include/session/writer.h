@@ -63,6 +63,8 @@ struct CreateOptions {
 
 struct WriterOptions {
   io::FileSystem* files = nullptr;
+  // Changes nothing on the disk: transactions can be filled and looked at, and only rolled back.
+  bool dry_run = false;
   std::function<std::int64_t()> clock;
 };
 

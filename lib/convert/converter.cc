@@ -1,0 +1,221 @@
+#include "lib/convert/converter.h"
+
+#include <capnp/dynamic.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+#include "format/record.h"
+#include "lib/io/file.h"
+
+namespace session::convert {
+namespace {
+
+constexpr std::size_t kMaxWarnings = 100;
+
+format::Hash128 key_hash(Table table, std::string_view key) {
+  std::string bytes;
+  bytes.reserve(key.size() + 1);
+  bytes.push_back(static_cast<char>(slot(table)));
+  bytes += key;
+  return format::xxh3_128(format::as_bytes(bytes));
+}
+
+std::string text_of(capnp::Text::Reader text) {
+  return {text.begin(), text.size()};
+}
+
+std::optional<schema::Origin> origin_of(Table table, AnyRecord record) {
+  const auto dynamic = record.as<capnp::DynamicStruct>(table_schema(table));
+  KJ_IF_MAYBE (field, table_schema(table).findFieldByName("origin")) {
+    return dynamic.get(*field).as<schema::Origin>();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Probe probe(const std::string& path) {
+  Probe probe;
+  probe.path = path;
+  std::error_code ignored;
+  probe.is_directory = std::filesystem::is_directory(path, ignored);
+  if (probe.is_directory) return probe;
+  const auto file = io::system_files().open(path, io::OpenMode::kRead);
+  std::vector<std::byte> bytes(kProbeBytes);
+  bytes.resize(file->read_at(0, bytes));
+  probe.head = std::string(format::as_text(bytes));
+  const std::size_t begin = probe.head.find_first_not_of(" \t\r\n");
+  if (begin == std::string::npos) return probe;
+  const std::size_t end = probe.head.find('\n', begin);
+  try {
+    probe.first_line = json::parse(std::string_view(probe.head).substr(begin, end - begin));
+  } catch (const Error&) {
+    probe.one_document = true;
+  }
+  return probe;
+}
+
+Error at_line(const Error& error, std::uint64_t line) {
+  if (line == 0 || error.message().starts_with("line ")) return error;
+  return Error(error.code(), "line " + std::to_string(line) + ": " + error.message(), error.file(),
+               error.offset());
+}
+
+ImportContext::ImportContext(Transaction& change, const ImportOptions& options,
+                             ImportedSource& report, schema::Origin origin,
+                             std::uint64_t total_bytes)
+    : change_(change),
+      options_(options),
+      report_(report),
+      origin_(origin),
+      total_bytes_(total_bytes) {}
+
+void ImportContext::put_any(Table table, std::string_view key, AnyRecord record,
+                            std::uint64_t line) {
+  const auto [at, is_new] =
+      seen_.try_emplace(key_hash(table, key), static_cast<std::uint32_t>(line));
+  if (!is_new) {
+    std::string text = "the key " + json::quote(key) + " stands twice in this source";
+    if (line != 0) {
+      text = "line " + std::to_string(line) + ", column 1: " + text + ", first on line " +
+             std::to_string(at->second);
+    }
+    throw Error(ErrorCode::kBadSource, text + "; remove one of them");
+  }
+  try {
+    if (change_.upsert_if_different(table, key, record)) ++report_.upserts;
+  } catch (const Error& error) {
+    // Beyond a limit of the format, or no key at all: the source's fault, not the caller's.
+    if (error.code() != ErrorCode::kLimit && error.code() != ErrorCode::kUsage) throw;
+    throw at_line(Error(ErrorCode::kBadSource, error.message()), line);
+  }
+}
+
+void ImportContext::warn(std::string text) {
+  if (report_.warnings.size() < kMaxWarnings) {
+    report_.warnings.push_back(std::move(text));
+    return;
+  }
+  ++dropped_warnings_;
+  if (dropped_warnings_ > 1) report_.warnings.pop_back();
+  report_.warnings.push_back("and " + std::to_string(dropped_warnings_) + " more");
+}
+
+void ImportContext::progress(std::uint64_t done_bytes) {
+  if (!options_.progress) return;
+  if (options_.progress({"importing", done_bytes, total_bytes_})) return;
+  throw Error(ErrorCode::kInterrupted, "interrupted; nothing of this source was imported");
+}
+
+bool ImportContext::speaks_for(Table table, AnyRecord record) const {
+  return origin_ == schema::Origin::NATIVE || origin_of(table, record) == origin_;
+}
+
+void ImportContext::erase_missing(const std::vector<Table>& tables) {
+  for (const Table table : tables) {
+    std::vector<std::string> missing;
+    for (Cursor cursor = change_.cursor(table); cursor.valid(); cursor.next()) {
+      if (seen_.contains(key_hash(table, cursor.key()))) continue;
+      if (speaks_for(table, cursor.record())) missing.emplace_back(cursor.key());
+    }
+    for (const std::string& key : missing) {
+      if (change_.erase(table, key)) ++report_.erases;
+    }
+  }
+}
+
+void ImportContext::check_references() {
+  const auto exists = [&](std::string_view key) {
+    return seen_.contains(key_hash(Table::kTasks, key)) ||
+           change_.find(Table::kTasks, key).has_value();
+  };
+  for (Cursor cursor = change_.cursor(Table::kTasks); cursor.valid(); cursor.next()) {
+    const auto task = cursor.record().as<schema::Task>();
+    const std::string parent = text_of(task.getParent());
+    if (!parent.empty() && !exists(parent)) {
+      warn("task " + json::quote(cursor.key()) +
+           " has a parent that does not exist: " + json::quote(parent));
+    }
+    for (const auto dependency : task.getDependencies()) {
+      const std::string target = text_of(dependency.getTarget());
+      if (target == parent || target.empty() || exists(target)) continue;
+      warn("task " + json::quote(cursor.key()) +
+           " depends on one that does not exist: " + json::quote(target));
+    }
+  }
+}
+
+ExportContext::ExportContext(const Snapshot& snapshot, std::ostream& out, ExportReport& report,
+                             const ProgressCallback& progress)
+    : snapshot_(snapshot), out_(out), report_(report), progress_(progress) {}
+
+void ExportContext::each(Table table,
+                         const std::function<void(std::string_view key, AnyRecord record)>& visit) {
+  constexpr std::uint64_t kReportEvery = 1024;
+  for (Cursor cursor = snapshot_.cursor(table); cursor.valid(); cursor.next()) {
+    const WholeRecord whole = snapshot_.whole(table, cursor.entry());
+    format::guarded([&] { visit(whole.key(), whole.record()); });
+    if (!out_) throw Error(ErrorCode::kIo, "the export could not be written");
+    if (++report_.records % kReportEvery == 0 && progress_ &&
+        !progress_({"exporting", report_.records, 0})) {
+      throw Error(ErrorCode::kInterrupted, "interrupted");
+    }
+  }
+}
+
+void ExportContext::warn(std::string text) {
+  if (report_.warnings.size() < kMaxWarnings) report_.warnings.push_back(std::move(text));
+}
+
+const std::vector<std::unique_ptr<Converter>>& converters() {
+  static const std::vector<std::unique_ptr<Converter>> all = [] {
+    std::vector<std::unique_ptr<Converter>> list;
+    list.push_back(make_json_converter());
+    list.push_back(make_jsonl_converter());
+    list.push_back(make_beads_converter());
+    return list;
+  }();
+  return all;
+}
+
+const Converter& converter_for(SourceFormat format) {
+  for (const auto& converter : converters()) {
+    if (converter->format() == format) return *converter;
+  }
+  throw Error(ErrorCode::kUsage, "this version does not convert the format " +
+                                     std::string(source_format_name(format)));
+}
+
+const Converter& recognise(const std::string& path) {
+  const Probe source = probe(path);
+  for (const auto& converter : converters()) {
+    if (converter->recognises(source)) return *converter;
+  }
+  std::string known;
+  for (const SourceFormat format : import_formats()) {
+    known += (known.empty() ? "" : ", ") + std::string(source_format_name(format));
+  }
+  // The parser's own words say more than "not recognised" where a line is no JSON.
+  std::string reason =
+      source.head.empty() && !source.is_directory ? "the file is empty" : "no known format";
+  if (source.one_document) {
+    try {
+      const std::size_t begin = source.head.find_first_not_of(" \t\r\n");
+      const std::size_t end = source.head.find('\n', begin);
+      const auto line = static_cast<std::uint64_t>(
+          1 + std::count(source.head.begin(),
+                         source.head.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
+      (void)json::parse(std::string_view(source.head).substr(begin, end - begin),
+                        {.first_line = line});
+    } catch (const Error& error) {
+      reason = error.message();
+    }
+  }
+  throw Error(ErrorCode::kBadSource, reason + "; say what it is with --from (" + known + ")", path);
+}
+
+}  // namespace session::convert

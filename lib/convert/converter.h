@@ -1,0 +1,137 @@
+#pragma once
+// The frame every foreign format stands in: recognise, read into a transaction, write out of a
+// snapshot. One file per format implements it; import.cc and export.cc do what all have in common
+// (difference to the head, duplicates, erasing what a source no longer has, dangling references,
+// progress).
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "format/checksum.h"
+#include "lib/convert/json.h"
+#include "session/convert.h"
+
+namespace session::convert {
+
+// What a source looks like before it is read.
+struct Probe {
+  std::string path;
+  bool is_directory = false;
+  std::string head;                       // its first bytes, at most kProbeBytes
+  std::optional<json::Value> first_line;  // the first line that is not blank, if it is JSON
+  bool one_document = false;              // the first line alone is no JSON: one document, perhaps
+};
+inline constexpr std::size_t kProbeBytes = std::size_t{256} << 10;
+
+[[nodiscard]] Probe probe(const std::string& path);
+
+// Where a converter puts what it reads. One per source.
+class ImportContext {
+ public:
+  ImportContext(Transaction& change, const ImportOptions& options, ImportedSource& report,
+                schema::Origin origin, std::uint64_t total_bytes);
+
+  // Writes the record unless an equal one is there. `line` says where it stands in the source. Two
+  // records of one source under one key are an error of the source: throws kBadSource naming both
+  // lines.
+  template <class RecordReader>
+  void put(std::string_view key, const RecordReader& record, std::uint64_t line = 0) {
+    put_any(kTableOf<capnp::FromReader<RecordReader>>, key, AnyRecord(record), line);
+  }
+  void put_any(Table table, std::string_view key, AnyRecord record, std::uint64_t line = 0);
+
+  // Imported all the same, but worth a word. Kept up to a limit; the rest is counted.
+  void warn(std::string text);
+  // Calls the user's callback; throws kInterrupted when it says so.
+  void progress(std::uint64_t done_bytes);
+  [[nodiscard]] Transaction& change() { return change_; }
+  [[nodiscard]] const ImportOptions& options() const { return options_; }
+  [[nodiscard]] schema::Origin origin() const { return origin_; }
+
+  // After the last record: erases what the head has of these tables and the source has not. A
+  // foreign source speaks only for records of its own origin; our own JSON speaks for all.
+  void erase_missing(const std::vector<Table>& tables);
+  // Warns of parents and dependencies that lead nowhere.
+  void check_references();
+
+ private:
+  [[nodiscard]] bool speaks_for(Table table, AnyRecord record) const;
+
+  struct KeyHash {
+    std::size_t operator()(const format::Hash128& hash) const { return hash.low; }
+  };
+
+  Transaction& change_;
+  const ImportOptions& options_;
+  ImportedSource& report_;
+  schema::Origin origin_;
+  std::uint64_t total_bytes_;
+  std::uint64_t dropped_warnings_ = 0;
+  // 128-bit hashes instead of keys: 1 M records are seen in 32 MB, whatever their keys.
+  std::unordered_map<format::Hash128, std::uint32_t, KeyHash> seen_;
+};
+
+// Where a converter writes to.
+class ExportContext {
+ public:
+  ExportContext(const Snapshot& snapshot, std::ostream& out, ExportReport& report,
+                const ProgressCallback& progress);
+
+  [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
+  [[nodiscard]] std::ostream& out() { return out_; }
+  // Every record of a table in key order, with its large texts in place.
+  void each(Table table, const std::function<void(std::string_view key, AnyRecord record)>& visit);
+  void warn(std::string text);
+
+ private:
+  const Snapshot& snapshot_;
+  std::ostream& out_;
+  ExportReport& report_;
+  const ProgressCallback& progress_;
+};
+
+class Converter {
+ public:
+  virtual ~Converter() = default;
+  [[nodiscard]] virtual SourceFormat format() const = 0;
+  [[nodiscard]] virtual schema::Origin origin() const = 0;
+  // Is this unmistakably one of ours?
+  [[nodiscard]] virtual bool recognises(const Probe& source) const = 0;
+  // Reads the whole source; throws kBadSource with the place ("line L, column C: ...").
+  virtual void read(const std::string& path, ImportContext& into) const = 0;
+  virtual void write(ExportContext& out) const = 0;
+};
+
+// In the order in which they are asked to recognise a source: the strictest first.
+[[nodiscard]] const std::vector<std::unique_ptr<Converter>>& converters();
+[[nodiscard]] const Converter& converter_for(SourceFormat format);
+// Throws kBadSource when nobody recognises the source.
+[[nodiscard]] const Converter& recognise(const std::string& path);
+
+// One per format, each in a file of its own.
+[[nodiscard]] std::unique_ptr<Converter> make_json_converter();
+[[nodiscard]] std::unique_ptr<Converter> make_jsonl_converter();
+[[nodiscard]] std::unique_ptr<Converter> make_beads_converter();
+
+// Runs `f`; an Error of kBadSource gets the file's name, one about a JSON text its line.
+template <class F>
+void at_source(const std::string& path, F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
+}
+
+// "line 12: ...", for errors a mapping finds in a value that parsed.
+[[nodiscard]] Error at_line(const Error& error, std::uint64_t line);
+
+}  // namespace session::convert
