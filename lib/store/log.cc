@@ -21,6 +21,7 @@ Log::Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_ta
       file_tag_(file_tag),
       written_end_(end),
       reserved_end_(end),
+      committed_end_(end),
       discard_(discard) {}
 
 void Log::require_healthy() const {
@@ -99,12 +100,17 @@ FrameHeader Log::finish_commit(FrameKind kind, std::uint64_t home, Bytes payload
     if (zeros == 0) throw;
     write_buffer(0);  // a disk too full for the reserve may still have room for the commit
   }
+  committed_end_ = written_end_;
   if (durability == Durability::kDurable) sync();
   return header;
 }
 
 void Log::roll_back(std::uint64_t end) {
   if (poisoned_ || this->end() == end) return;
+  if (end < committed_end_) {
+    poisoned_ = true;
+    return;
+  }
   buffer_.clear();
   hashed_ = 0;
   if (discard_) {

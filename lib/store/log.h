@@ -49,8 +49,12 @@ class Log {
                                     format::Bytes payload, Durability durability, bool reserve);
 
   void sync();
-  // Forgets what was appended since `end`, which no commit refers to.
+  // Forgets what was appended since `end`, which no commit refers to. Never cuts a commit that
+  // reached the file, for a reader may have seen it: poisons instead, as nobody knows then what
+  // the caller made of it.
   void roll_back(std::uint64_t end);
+  // Something that commits rely on could not be made durable.
+  void poison() { poisoned_ = true; }
   // Cuts the file at the end of the log: reserve and remains of failed writes.
   void trim();
   void require_healthy() const;
@@ -64,6 +68,7 @@ class Log {
   std::uint64_t file_tag_;
   std::uint64_t written_end_;      // of what was handed to the system
   std::uint64_t reserved_end_;     // up to here the file holds bytes or zeros
+  std::uint64_t committed_end_;    // of the newest commit or seal that was handed to the system
   std::vector<std::byte> buffer_;  // frames behind written_end_
   std::size_t hashed_ = 0;         // of the buffer, already in unsynced_
   format::HashStream unsynced_;

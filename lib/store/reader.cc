@@ -37,31 +37,33 @@ struct Reader::Impl {
   }
 
   void open() {
-    file = files().open(path, io::OpenMode::kRead);
-    header = store::read_file_header(*file, path);
-    view.reset();
-    load();
+    const std::shared_ptr<io::File> found = files().open(path, io::OpenMode::kRead);
+    load(found, store::read_file_header(*found, path));
   }
 
   // A writer may cut its reserve or a tail while we look at the end: look again then.
-  store::Head find_head() const {
+  store::Head find_head(io::File& from, std::uint64_t tag) const {
     constexpr int kAttempts = 8;
     for (int attempt = 1;; ++attempt) {
-      const std::uint64_t size = file->size_bytes();
+      const std::uint64_t size = from.size_bytes();
       try {
-        return store::find_head(*file, path, header.tag());
+        return store::find_head(from, path, tag);
       } catch (const Error& error) {
-        const bool was_cut = error.code() == ErrorCode::kIo && file->size_bytes() != size;
+        const bool was_cut = error.code() == ErrorCode::kIo && from.size_bytes() != size;
         if (!was_cut || attempt == kAttempts) throw;
       }
     }
   }
 
-  void load() {
-    head = find_head();
-    auto pages = std::make_shared<store::PageSource>(file, head.commit_end, header.tag(),
+  // Shows the newest revision of `from`; if that fails, what was shown before stays.
+  void load(std::shared_ptr<io::File> from, const format::FileHeader& its_header) {
+    const store::Head found = find_head(*from, its_header.tag());
+    auto pages = std::make_shared<store::PageSource>(from, found.commit_end, its_header.tag(),
                                                      options.mode == ReadMode::kCopy);
-    view = store::View::open(std::move(pages), header, head.commit_offset);
+    view = store::View::open(std::move(pages), its_header, found.commit_offset);
+    file = std::move(from);
+    header = its_header;
+    head = found;
   }
 
   template <class F>
@@ -99,7 +101,7 @@ bool Reader::refresh() {
     if (there && !(*there == impl_->file->identity())) {
       impl_->open();
     } else {
-      impl_->load();
+      impl_->load(impl_->file, impl_->header);
     }
     return impl_->view->info().revision != before || uuid_text(impl_->header.file_id) != id;
   });

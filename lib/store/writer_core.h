@@ -93,6 +93,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   WriterCore(io::FileSystem& files, std::string path, std::unique_ptr<io::Lock> lock,
              std::function<std::int64_t()> clock);
 
+  void sync_or_poison(const std::function<void()>& sync);
   void recover(const Head& head);
   void save_tail(const Head& head);
   void rewrite_unsynced(const Head& head);
@@ -127,7 +128,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   OpenReport report_;
   bool may_overwrite_ = false;
   bool dry_run_ = false;
-  bool closed_ = false;
+  bool closed_ = true;  // until it is open
   bool sealed_ = false;
 
   Base base_;

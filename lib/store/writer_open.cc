@@ -55,6 +55,7 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
   auto lock = files.lock(real);
   const std::shared_ptr<WriterCore> core(
       new WriterCore(files, real, std::move(lock), options.clock));
+  core->closed_ = false;
   core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
   core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
   const bool has_id = !format::all_zero(options.file_id);
@@ -75,20 +76,31 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
   return core;
 }
 
+// After a failed sync another one that succeeds says nothing.
+void WriterCore::sync_or_poison(const std::function<void()>& sync) {
+  try {
+    sync();
+  } catch (...) {
+    log_->poison();
+    throw;
+  }
+}
+
 void WriterCore::publish() {
+  log_->require_healthy();
   if (draft_path_.empty()) return;
   if (!has_commit()) throw Error(ErrorCode::kUsage, "a session without a commit", path_);
   acquire();
   try {
     log_->sync();
-    file_->sync_data();
+    sync_or_poison([this] { file_->sync_data(); });
     if (may_overwrite_) {
       files_.rename(draft_path_, path_);
     } else {
       files_.rename_new(draft_path_, path_);
     }
     draft_path_.clear();
-    files_.sync_directory(path_);
+    sync_or_poison([this] { files_.sync_directory(path_); });
   } catch (...) {
     release();
     throw;
@@ -119,6 +131,7 @@ std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
   } catch (const Error& error) {
     throw error.in_file(path);
   }
+  core->closed_ = false;
   return core;
 }
 
@@ -161,6 +174,8 @@ void WriterCore::rewrite_unsynced(const Head& head) {
   io::read_exactly(*file_, path_, head.unsynced_begin, bytes);
   file_->write_at(head.unsynced_begin, bytes);
   file_->sync_data();
+  // Whoever created the file may have ended before its name was on the disk.
+  files_.sync_directory(path_);
 }
 
 void WriterCore::load_state(const Head& head) {
@@ -192,11 +207,10 @@ void WriterCore::close() {
     if (closed_) return;
     closed_ = true;
   }
+  turn_.notify_all();  // who waits for a turn will not get one
   if (!draft_path_.empty()) {
-    file_.reset();
-    log_.reset();
+    const std::unique_ptr<io::Lock> lock = std::move(lock_);
     files_.remove(draft_path_);
-    lock_.reset();
     return;
   }
   // Whatever happens now, the lock goes with us: the commits are on the disk.
@@ -208,8 +222,14 @@ void WriterCore::close() {
   seal.setCommitOffset(head_.offset);
   seal.setRevision(head_.revision);
   const auto payload = format::canonical_payload(seal.asReader());
-  (void)log_->finish_commit(format::FrameKind::kSeal, head_.offset, payload, Durability::kDurable,
-                            false);
+  try {
+    (void)log_->finish_commit(format::FrameKind::kSeal, head_.offset, payload, Durability::kDurable,
+                              false);
+  } catch (const Error&) {
+    // A seal that may not be on the disk must not be seen: who comes next would build on it.
+    file_->truncate(head_end_);
+    throw;
+  }
   log_->trim();
   sealed_ = true;
 }
