@@ -12,9 +12,7 @@ foreach(target session_lib session_format session_schema)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
 
-if(TARGET sessiontool)
-  install(TARGETS sessiontool RUNTIME)
-endif()
+install(TARGETS sessiontool RUNTIME)
 install(TARGETS session_lib session_format session_schema EXPORT sessiontoolTargets ARCHIVE)
 install(DIRECTORY format/include/session lib/include/session
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
