@@ -95,6 +95,10 @@ void ImportContext::put_any(Table table, std::string_view key, AnyRecord record,
   }
 }
 
+void ImportContext::erase(Table table, std::string_view key) {
+  if (change_.erase(table, key)) ++report_.erases;
+}
+
 void ImportContext::warn(std::string text) {
   if (report_.warnings.size() < kMaxWarnings) {
     report_.warnings.push_back(std::move(text));
@@ -171,12 +175,43 @@ void ExportContext::warn(std::string text) {
   if (report_.warnings.size() < kMaxWarnings) report_.warnings.push_back(std::move(text));
 }
 
+std::vector<std::string> Converter::sessions(const std::string&) const {
+  return {""};
+}
+
+void Converter::import_session(const std::string& path, const std::string& session, Writer& writer,
+                               const ImportOptions& options, ImportedSource& report) const {
+  Transaction change = writer.begin();
+  change.spill_above(options.memory_bytes);
+  std::error_code failed;
+  const auto size_bytes = std::filesystem::file_size(path, failed);
+  ImportContext into(change, options, report, origin(), failed ? 0 : size_bytes);
+  preview(path, session, into);
+  CommitOptions commit;
+  commit.message = options.message.empty() ? "import " + path : options.message;
+  const CommitResult result = change.commit(commit);
+  report.revision = result.revision;
+  report.written_bytes = result.written_bytes;
+}
+
+void Converter::preview(const std::string& path, const std::string&, ImportContext& into) const {
+  read(path, into);
+  into.check_references();
+}
+
+void Converter::write_directory(const Snapshot&, const std::string&, ExportReport&,
+                                const ProgressCallback&) const {
+  throw Error(ErrorCode::kUsage,
+              "the format " + std::string(source_format_name(format())) + " is a file");
+}
+
 const std::vector<std::unique_ptr<Converter>>& converters() {
   static const std::vector<std::unique_ptr<Converter>> all = [] {
     std::vector<std::unique_ptr<Converter>> list;
     list.push_back(make_json_converter());
     list.push_back(make_jsonl_converter());
     list.push_back(make_beads_converter());
+    list.push_back(make_aca_converter());
     return list;
   }();
   return all;

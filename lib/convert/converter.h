@@ -47,6 +47,7 @@ class ImportContext {
     put_any(kTableOf<capnp::FromReader<RecordReader>>, key, AnyRecord(record), line);
   }
   void put_any(Table table, std::string_view key, AnyRecord record, std::uint64_t line = 0);
+  void erase(Table table, std::string_view key);
 
   // Imported all the same, but worth a word. Kept up to a limit; the rest is counted.
   void warn(std::string text);
@@ -108,6 +109,23 @@ class Converter {
   // Reads the whole source; throws kBadSource with the place ("line L, column C: ...").
   virtual void read(const std::string& path, ImportContext& into) const = 0;
   virtual void write(ExportContext& out) const = 0;
+
+  // ---- for formats that are directories; the defaults are for those that are files ----
+
+  // The names of the sessions a source holds; one without a name unless a source can hold several.
+  [[nodiscard]] virtual std::vector<std::string> sessions(const std::string& path) const;
+  // Brings one of them into a file, in as many commits as it has states: by default one, of what
+  // read() reads. Fills the report.
+  virtual void import_session(const std::string& path, const std::string& session, Writer& writer,
+                              const ImportOptions& options, ImportedSource& report) const;
+  // What that would change, in a transaction that is rolled back.
+  virtual void preview(const std::string& path, const std::string& session,
+                       ImportContext& into) const;
+  // A directory is written instead of a stream; write() throws kUsage.
+  [[nodiscard]] virtual bool writes_directory() const { return false; }
+  // Below `directory`, which exists and is empty.
+  virtual void write_directory(const Snapshot& snapshot, const std::string& directory,
+                               ExportReport& report, const ProgressCallback& progress) const;
 };
 
 // In the order in which they are asked to recognise a source: the strictest first.
@@ -120,6 +138,7 @@ class Converter {
 [[nodiscard]] std::unique_ptr<Converter> make_json_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_jsonl_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_beads_converter();
+[[nodiscard]] std::unique_ptr<Converter> make_aca_converter();
 
 // Runs `f`; an Error of kBadSource gets the file's name, one about a JSON text its line.
 template <class F>

@@ -1,7 +1,11 @@
+#include <unistd.h>
+
 #include <array>
+#include <filesystem>
 #include <ostream>
 
 #include "lib/convert/converter.h"
+#include "lib/io/file.h"
 #include "session/convert.h"
 
 namespace session {
@@ -39,6 +43,41 @@ class CountingBuffer : public std::streambuf {
  private:
   std::streambuf* to_;
   std::uint64_t bytes_ = 0;
+};
+
+// A directory under another name beside its place, gone unless it is put there.
+class DraftDirectory {
+ public:
+  explicit DraftDirectory(const std::filesystem::path& place)
+      : place_(place), draft_(place.string() + ".partial-" + std::to_string(::getpid())) {
+    std::error_code failed;
+    if (!std::filesystem::create_directory(draft_, failed)) {
+      throw Error(ErrorCode::kIo,
+                  "cannot make it: " + (failed ? failed.message() : "it is there already"),
+                  draft_.string());
+    }
+    std::filesystem::permissions(draft_, std::filesystem::perms::owner_all, failed);
+  }
+  DraftDirectory(const DraftDirectory&) = delete;
+  DraftDirectory& operator=(const DraftDirectory&) = delete;
+  ~DraftDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(draft_, ignored);
+  }
+
+  [[nodiscard]] std::string path() const { return draft_.string(); }
+  void put_in_place() const {
+    std::error_code failed;
+    std::filesystem::rename(draft_, place_, failed);
+    if (failed) {
+      throw Error(ErrorCode::kIo, "cannot be put in place: " + failed.message(), place_.string());
+    }
+    io::system_files().sync_directory(place_.string());
+  }
+
+ private:
+  std::filesystem::path place_;
+  std::filesystem::path draft_;
 };
 
 }  // namespace
@@ -79,6 +118,32 @@ ExportReport export_session(const Snapshot& snapshot, SourceFormat format, std::
   counted.flush();
   if (!counted || !out) throw Error(ErrorCode::kIo, "the export could not be written");
   report.bytes = counter.bytes();
+  return report;
+}
+
+bool is_directory_format(SourceFormat format) {
+  return convert::converter_for(format).writes_directory();
+}
+
+ExportReport export_session_directory(const Snapshot& snapshot, SourceFormat format,
+                                      const std::string& directory,
+                                      const ProgressCallback& progress) {
+  namespace fs = std::filesystem;
+  ExportReport report;
+  report.format = format;
+  report.revision = snapshot.revision();
+  const convert::Converter& converter = convert::converter_for(format);
+  std::error_code ignored;
+  fs::path place(directory);
+  if (!place.has_filename()) place = place.parent_path();
+  if (fs::exists(fs::symlink_status(place, ignored)) &&
+      !(fs::is_directory(place, ignored) && fs::is_empty(place, ignored))) {
+    throw Error(ErrorCode::kExists, "is there already and no empty directory; name another one",
+                directory);
+  }
+  const DraftDirectory draft(place);
+  converter.write_directory(snapshot, draft.path(), report, progress);
+  draft.put_in_place();
   return report;
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "lib/convert/converter.h"
 #include "lib/io/file.h"
@@ -10,52 +12,62 @@ namespace {
 using convert::Converter;
 using convert::ImportContext;
 
-std::uint64_t size_of(const std::string& path) {
-  std::error_code failed;
-  const auto size = std::filesystem::file_size(path, failed);
-  return failed ? 0 : size;
+// A session to be imported: one of a source's.
+struct Part {
+  std::string source;
+  const Converter* converter = nullptr;
+  std::string session;  // empty where a source has one
+};
+
+const Converter& converter_of(const std::string& source, const ImportOptions& options) {
+  if (!io::system_files().exists(source)) throw Error(ErrorCode::kNotFound, "no such file");
+  return options.from ? convert::converter_for(*options.from) : convert::recognise(source);
 }
 
-// Reads one source into a transaction.
-ImportedSource read_source(Transaction& change, const std::string& source,
-                           const ImportOptions& options) {
+std::vector<Part> parts_of(const std::vector<std::string>& sources, const ImportOptions& options) {
+  std::vector<Part> parts;
+  for (const std::string& source : sources) {
+    convert::at_source(source, [&] {
+      const Converter& converter = converter_of(source, options);
+      for (const std::string& session : converter.sessions(source)) {
+        parts.push_back({source, &converter, session});
+      }
+    });
+  }
+  return parts;
+}
+
+ImportedSource report_of(const Part& part, const std::string& output) {
   ImportedSource report;
-  report.source = source;
-  convert::at_source(source, [&] {
-    if (!io::system_files().exists(source)) {
-      throw Error(ErrorCode::kNotFound, "no such file");
-    }
-    const Converter& converter =
-        options.from ? convert::converter_for(*options.from) : convert::recognise(source);
-    report.format = converter.format();
-    ImportContext context(change, options, report, converter.origin(), size_of(source));
-    converter.read(source, context);
-    context.check_references();
-  });
+  report.source = part.source;
+  report.output = output;
+  report.format = part.converter->format();
   return report;
 }
 
-void import_each(Writer& writer, const std::vector<std::string>& sources,
+void import_each(Writer& writer, const std::string& output, const std::vector<Part>& parts,
                  const ImportOptions& options, ImportReport& report) {
-  for (const std::string& source : sources) {
-    Transaction change = writer.begin();
-    change.spill_above(options.memory_bytes);
-    report.sources.push_back(read_source(change, source, options));
-    CommitOptions commit;
-    commit.message = options.message.empty() ? "import " + source : options.message;
-    const CommitResult result = change.commit(commit);
-    report.sources.back().revision = result.revision;
-    report.sources.back().written_bytes = result.written_bytes;
+  for (const Part& part : parts) {
+    ImportedSource source = report_of(part, output);
+    convert::at_source(part.source, [&] {
+      part.converter->import_session(part.source, part.session, writer, options, source);
+    });
+    report.sources.push_back(std::move(source));
   }
 }
 
 // One transaction for all, so that each source is compared with what the one before left; nothing
 // of it is written.
-void compare_each(Writer& writer, const std::vector<std::string>& sources,
+void compare_each(Writer& writer, const std::string& output, const std::vector<Part>& parts,
                   const ImportOptions& options, ImportReport& report) {
   Transaction change = writer.begin();
-  for (const std::string& source : sources) {
-    report.sources.push_back(read_source(change, source, options));
+  for (const Part& part : parts) {
+    ImportedSource source = report_of(part, output);
+    convert::at_source(part.source, [&] {
+      ImportContext into(change, options, source, part.converter->origin(), 0);
+      part.converter->preview(part.source, part.session, into);
+    });
+    report.sources.push_back(std::move(source));
   }
   change.rollback();
 }
@@ -75,6 +87,54 @@ Writer open_output(const std::string& output, const ImportOptions& options, bool
   return Writer::open(output, open);
 }
 
+void import_into_file(const std::string& output, const std::vector<Part>& parts,
+                      const ImportOptions& options, ImportReport& report) {
+  bool created = false;
+  Writer writer = open_output(output, options, created);
+  if (options.dry_run) {
+    compare_each(writer, output, parts, options, report);
+  } else {
+    import_each(writer, output, parts, options, report);
+    if (created) writer.publish();
+  }
+  writer.close();
+  report.created = report.created || created;
+}
+
+// Each session to a file of its own name.
+void import_into_directory(const std::string& directory, const std::vector<Part>& parts,
+                           const ImportOptions& options, ImportReport& report) {
+  if (!options.dry_run) {
+    std::error_code failed;
+    std::filesystem::create_directories(directory, failed);
+    if (failed) throw Error(ErrorCode::kIo, "cannot make it: " + failed.message(), directory);
+  }
+  for (const Part& part : parts) {
+    const auto file = std::filesystem::path(directory) / (part.session + ".session");
+    import_into_file(file.string(), {part}, options, report);
+  }
+}
+
+// Several sessions do not fit one file; one goes to a directory if there is one.
+bool wants_directory(const std::string& output, const std::vector<Part>& parts) {
+  const auto named = [](const Part& part) { return !part.session.empty(); };
+  std::error_code ignored;
+  const bool is_directory = std::filesystem::is_directory(output, ignored);
+  if (!std::any_of(parts.begin(), parts.end(), named)) return false;
+  std::set<std::string> sessions;
+  for (const Part& part : parts) sessions.insert(part.session);
+  const bool all_named = std::all_of(parts.begin(), parts.end(), named);
+  if (is_directory && all_named) return true;
+  if (sessions.size() == 1) return false;
+  if (!all_named || std::filesystem::exists(output, ignored)) {
+    throw Error(ErrorCode::kUsage,
+                "the sources hold " + std::to_string(sessions.size()) +
+                    " sessions, each for a file of its own; give a directory as output",
+                output);
+  }
+  return true;
+}
+
 }  // namespace
 
 ImportReport import_sources(const std::vector<std::string>& sources, const std::string& output,
@@ -82,14 +142,12 @@ ImportReport import_sources(const std::vector<std::string>& sources, const std::
   ImportReport report;
   report.output = output;
   if (sources.empty()) throw Error(ErrorCode::kUsage, "nothing to import");
-  Writer writer = open_output(output, options, report.created);
-  if (options.dry_run) {
-    compare_each(writer, sources, options, report);
+  const std::vector<Part> parts = parts_of(sources, options);
+  if (wants_directory(output, parts)) {
+    import_into_directory(output, parts, options, report);
   } else {
-    import_each(writer, sources, options, report);
-    if (report.created) writer.publish();
+    import_into_file(output, parts, options, report);
   }
-  writer.close();
   return report;
 }
 

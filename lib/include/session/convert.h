@@ -48,6 +48,7 @@ struct ImportOptions {
 // One source, one revision.
 struct ImportedSource {
   std::string source;
+  std::string output;  // the session file it went to
   SourceFormat format = SourceFormat::kJson;
   std::uint64_t revision = 0;  // the head afterwards; unchanged if `upserts + erases` is 0
   std::uint64_t upserts = 0;
@@ -66,6 +67,11 @@ struct ImportReport {
 // first source as revision 1 and appears only when all are in; on an existing one each source
 // commits the difference to the head, and nothing when there is none. Throws kBadSource with line
 // and column, and then leaves a new file unmade and an existing one at its last whole revision.
+// Checkpoints a source holds (aca) become revisions of their own, before its state.
+//
+// Where the sources hold several sessions (an aca workspace), `output` is a directory, made when
+// missing, and each session goes to "<its name>.session" there; so does one of aca's if `output` is
+// a directory. Throws kUsage if it is a file.
 ImportReport import_sources(const std::vector<std::string>& sources, const std::string& output,
                             const ImportOptions& options = {});
 
@@ -77,9 +83,23 @@ struct ExportReport {
   std::vector<std::string> warnings;  // what the format cannot say, and so was left out
 };
 
+// Of an aca workspace, an .aca or a session's directory: the directories of its sessions, in order
+// of their names. Empty if it is none of these.
+[[nodiscard]] std::vector<std::string> aca_sessions(const std::string& path);
+
 // Writes one revision in a format. Throws kUsage where the format needs a directory.
 ExportReport export_session(const Snapshot& snapshot, SourceFormat format, std::ostream& out,
                             const ProgressCallback& progress = {});
+
+// Which formats need one: aca.
+[[nodiscard]] bool is_directory_format(SourceFormat format);
+// Writes one revision, and the checkpoints it knows, as a directory, which appears whole or not at
+// all. What was imported comes back as it lay there: a workspace with its .aca, an .aca, or a
+// session's directory. Throws kExists unless `directory` is missing or empty, kUsage for a format
+// that is a file.
+ExportReport export_session_directory(const Snapshot& snapshot, SourceFormat format,
+                                      const std::string& directory,
+                                      const ProgressCallback& progress = {});
 
 struct ApplyReport {
   std::uint64_t revision = 0;
