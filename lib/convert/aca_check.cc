@@ -1,6 +1,7 @@
 #include "lib/convert/aca_check.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -230,7 +231,8 @@ class References {
 
   void report_cycles(const Cycles::Graph& graph, std::string_view what) {
     constexpr std::size_t kShown = 8;
-    for (const auto& cycle : Cycles(graph).found()) {
+    const Cycles cycles(graph);
+    for (const auto& cycle : cycles.found()) {
       std::string text = "the tasks";
       for (std::size_t i = 0; i < cycle.size() && i < kShown; ++i) {
         text += (i == 0 ? " " : ", ") + json::quote(tasks_[cycle[i]].name());
@@ -333,6 +335,18 @@ void check_version(const Value& document, Words& words) {
   }
 }
 
+// aca passes over what it does not know, and so loses it at its next save.
+void check_members(const json::Member& member, Words& words) {
+  constexpr std::array<std::string_view, 11> kKnown = {
+      "id",           "title",      "description", "status",   "parent_id",        "children",
+      "dependencies", "created_at", "updated_at",  "metadata", "execution_history"};
+  for (const json::Member& field : member.value.members()) {
+    if (std::find(kKnown.begin(), kKnown.end(), field.name()) == kKnown.end()) {
+      words.push_back(task(member.name()) + " has an unknown member " + json::quote(field.name()));
+    }
+  }
+}
+
 }  // namespace
 
 Words shape_findings(const Value& document) {
@@ -346,6 +360,7 @@ Words shape_findings(const Value& document) {
       words.push_back(task(member.name()) + " is no object");
       continue;
     }
+    check_members(member, words);
     if (get_object(member.value, "metadata") == nullptr) {
       words.push_back(task(member.name()) + " has no metadata");
     }
