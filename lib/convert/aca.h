@@ -32,7 +32,7 @@ void import_directory(const std::string& path, const std::string& id, Writer& wr
 // What that would change, for a dry run: the head, and the checkpoints that are new.
 void preview_directory(const std::string& path, const std::string& id, ImportContext& into);
 
-// Below `directory`, which exists and is empty.
+// Below `directory`, which exists and is empty; nowhere if its name is empty.
 void export_directory(const Snapshot& snapshot, const std::string& directory, ExportReport& report,
                       const ProgressCallback& progress);
 

@@ -87,6 +87,8 @@ class DirectoryExport {
 
   void write(const std::string& file, std::string_view bytes) {
     namespace fs = std::filesystem;
+    report_.bytes += bytes.size();
+    if (directory_.empty()) return;
     const fs::path path = fs::path(directory_) / file;
     std::error_code failed;
     fs::create_directories(path.parent_path(), failed);
@@ -94,7 +96,6 @@ class DirectoryExport {
     const auto out = io::system_files().open(path.string(), io::OpenMode::kCreateNew);
     out->write_at(0, std::as_bytes(std::span(bytes)));
     out->sync_data();
-    report_.bytes += bytes.size();
   }
 
   // ---- files kept as they were ------------------------------------------------------------------

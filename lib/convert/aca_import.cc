@@ -52,6 +52,7 @@ class DirectoryImport {
     look_at_checkpoints();
     look_at_sidecars();
     look_at_temporary_files();
+    head_text_ = {};
     for (const std::string& finding : shape_findings(head_)) warn(kHead + finding);
     for (const std::string& finding : meaning_findings(head_)) warn(kHead + finding);
   }
@@ -60,11 +61,12 @@ class DirectoryImport {
     const auto known = known_checkpoints(writer);
     for (CheckpointFile& checkpoint : checkpoints_) {
       if (!checkpoint.has_state) continue;
+      const Value state = json::parse(read(checkpoint.path));
       const auto found = known.find(checkpoint.id);
-      const std::uint64_t revision = found != known.end()
-                                         ? found->second
-                                         : commit_checkpoint(checkpoint, writer, options, report);
-      compare(checkpoint, writer.at(revision));
+      const std::uint64_t revision =
+          found != known.end() ? found->second
+                               : commit_checkpoint(checkpoint, state, writer, options, report);
+      compare(checkpoint, state, writer.at(revision));
     }
     Transaction change = writer.begin();
     change.spill_above(options.memory_bytes);
@@ -125,13 +127,13 @@ class DirectoryImport {
                     "the session's state is missing; copy one of checkpoints/ there to import the "
                     "session as it was then");
       }
-      const std::string text = read(std::string(kStateFile));
-      if (text.empty()) {
+      head_text_ = read(std::string(kStateFile));
+      if (head_text_.empty()) {
         throw Error(ErrorCode::kBadSource,
                     "the session's state is empty; copy one of checkpoints/ there to import the "
                     "session as it was then");
       }
-      head_ = json::parse(text);
+      head_ = json::parse(head_text_);
       if (!head_.is_object()) {
         throw Error(ErrorCode::kBadSource, "line 1, column 1: a session's state is a JSON object");
       }
@@ -268,7 +270,7 @@ class DirectoryImport {
       if (!file.starts_with("temp/") || !file.ends_with(".json")) continue;
       const std::string text = read(file);
       (void)has_right_sidecar(file, text);
-      (void)parse_or_warn(file, text);
+      if (text != head_text_) (void)parse_or_warn(file, text);
     }
   }
 
@@ -285,13 +287,14 @@ class DirectoryImport {
     return known;
   }
 
-  std::uint64_t commit_checkpoint(const CheckpointFile& checkpoint, Writer& writer,
-                                  const ImportOptions& options, ImportedSource& report) {
+  std::uint64_t commit_checkpoint(const CheckpointFile& checkpoint, const Value& state,
+                                  Writer& writer, const ImportOptions& options,
+                                  ImportedSource& report) {
     Transaction change = writer.begin();
     change.spill_above(options.memory_bytes);
     ImportContext into(change, options, report, schema::Origin::ACA, 0);
     into.progress(0);
-    state_to_records(json::parse(read(checkpoint.path)), into);
+    state_to_records(state, into);
     const CommitResult result =
         change.checkpoint(checkpoint_options(checkpoint.id, checkpoint.listed),
                           "import " + source_.path + ": " + checkpoint.path);
@@ -300,8 +303,7 @@ class DirectoryImport {
   }
 
   // The revision must give the file back; else its bytes are kept.
-  void compare(CheckpointFile& checkpoint, const Snapshot& revision) {
-    const Value state = json::parse(read(checkpoint.path));
+  void compare(CheckpointFile& checkpoint, const Value& state, const Snapshot& revision) {
     const Value made = records_to_state(revision);
     if (!(made == state)) {
       warn(checkpoint.path + " differs from revision " + std::to_string(revision.revision()) +
@@ -451,6 +453,7 @@ class DirectoryImport {
   std::string directory_;
   std::string id_;
   bool is_first_ = false;
+  std::string head_text_;  // only for the constructor
   Value head_;
   std::set<std::string> files_;
   std::vector<CheckpointFile> checkpoints_;

@@ -123,7 +123,7 @@ class Converter {
                        ImportContext& into) const;
   // A directory is written instead of a stream; write() throws kUsage.
   [[nodiscard]] virtual bool writes_directory() const { return false; }
-  // Below `directory`, which exists and is empty.
+  // Below `directory`, which exists and is empty; nowhere if its name is empty, for a dry run.
   virtual void write_directory(const Snapshot& snapshot, const std::string& directory,
                                ExportReport& report, const ProgressCallback& progress) const;
 };

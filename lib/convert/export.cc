@@ -127,7 +127,7 @@ bool is_directory_format(SourceFormat format) {
 
 ExportReport export_session_directory(const Snapshot& snapshot, SourceFormat format,
                                       const std::string& directory,
-                                      const ProgressCallback& progress) {
+                                      const ProgressCallback& progress, bool dry_run) {
   namespace fs = std::filesystem;
   ExportReport report;
   report.format = format;
@@ -140,6 +140,10 @@ ExportReport export_session_directory(const Snapshot& snapshot, SourceFormat for
       !(fs::is_directory(place, ignored) && fs::is_empty(place, ignored))) {
     throw Error(ErrorCode::kExists, "is there already and no empty directory; name another one",
                 directory);
+  }
+  if (dry_run) {
+    converter.write_directory(snapshot, "", report, progress);
+    return report;
   }
   const DraftDirectory draft(place);
   converter.write_directory(snapshot, draft.path(), report, progress);

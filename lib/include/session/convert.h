@@ -96,10 +96,10 @@ ExportReport export_session(const Snapshot& snapshot, SourceFormat format, std::
 // Writes one revision, and the checkpoints it knows, as a directory, which appears whole or not at
 // all. What was imported comes back as it lay there: a workspace with its .aca, an .aca, or a
 // session's directory. Throws kExists unless `directory` is missing or empty, kUsage for a format
-// that is a file.
+// that is a file. A dry run checks and reports the same, and writes nothing.
 ExportReport export_session_directory(const Snapshot& snapshot, SourceFormat format,
                                       const std::string& directory,
-                                      const ProgressCallback& progress = {});
+                                      const ProgressCallback& progress = {}, bool dry_run = false);
 
 struct ApplyReport {
   std::uint64_t revision = 0;

@@ -362,6 +362,10 @@ TEST_F(AcaSession, IsNotWrittenOverAnything) {
   EXPECT_THROW(export_to(file(), out().string()), Error);
   EXPECT_EQ(files_below(out()).size(), 1U);
   fs::remove(out() / "mine.txt");
+  const ExportReport trial = export_session_directory(Reader::open(file()).head(),
+                                                      SourceFormat::kAca, out().string(), {}, true);
+  EXPECT_GT(trial.bytes, 0U);
+  EXPECT_TRUE(fs::is_empty(out()));
   export_to(file(), out().string());
   EXPECT_TRUE(fs::exists(out() / kSession / "meta/session.json"));
 }
