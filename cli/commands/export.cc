@@ -31,8 +31,17 @@ class NullBuffer : public std::streambuf {
   std::streamsize xsputn(const char*, std::streamsize size) override { return size; }
 };
 
+// Asked for before anything is opened: such a format has no stream to write to.
+bool goes_to_directory(const Options& options) {
+  return is_directory_format(source_format_from_name(options.to).value());
+}
+
 ExportReport write_export(Context& context, const Options& options, const Snapshot& snapshot,
                           SourceFormat format) {
+  if (goes_to_directory(options)) {
+    return export_session_directory(snapshot, format, options.output, context.progress(),
+                                    options.dry_run);
+  }
   if (options.dry_run) {
     NullBuffer buffer;
     std::ostream nowhere(&buffer);
@@ -75,10 +84,15 @@ ExitCode run(Context& context, const Options& options) {
     throw Error(ErrorCode::kUsage,
                 "export --json needs -o OUT: standard output has room for one document only");
   }
+  if (goes_to_directory(options) && options.output.empty()) {
+    throw Error(ErrorCode::kUsage,
+                "export --to " + options.to + " needs -o DIR: it writes a directory, not a file");
+  }
   const OpenRevision open = open_revision(context, options.source);
   if (!options.output.empty()) {
     refuse_output_that_is_input(options.output, {&open.file, 1});
-    refuse_existing_output(options.output, options.force);
+    // A directory has its own rule: it may be there if it is empty.
+    if (!goes_to_directory(options)) refuse_existing_output(options.output, options.force);
   }
   const ExportReport report =
       write_export(context, options, open.snapshot, source_format_from_name(options.to).value());
@@ -99,7 +113,8 @@ void add_export(CLI::App& app, Context& context) {
   add_format_option(command, "--to", options->to, export_formats(), "format to write")->required();
   command
       .add_option("-o,--output", options->output,
-                  "file to write, whole or not at all (default: standard output)")
+                  "file to write, whole or not at all (default: standard output); for aca a "
+                  "directory")
       ->type_name("OUT");
   command.add_flag("--force", options->force, "replace an existing OUT");
   add_dry_run(command, options->dry_run);

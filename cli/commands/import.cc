@@ -30,6 +30,7 @@ void write_json(Context& context, const Options& options, const ImportReport& re
   for (const ImportedSource& source : report.sources) {
     document.begin_object();
     document.field("source", source.source).field("format", source_format_name(source.format));
+    document.field("output", source.output);
     document.field("revision", source.revision);
     document.field("upserts", source.upserts).field("erases", source.erases);
     document.field("written_bytes", source.written_bytes);
@@ -60,8 +61,9 @@ void write_text(Context& context, const Options& options, const ImportReport& re
   }
   if (context.options.quiet) return;
   for (const ImportedSource& source : report.sources) {
-    context.out() << one_line(source.source) << " (" << source_format_name(source.format)
-                  << "): " << outcome_of(source, options.dry_run) << '\n';
+    context.out() << one_line(source.source) << " (" << source_format_name(source.format) << ")";
+    if (source.output != report.output) context.out() << " -> " << one_line(source.output);
+    context.out() << ": " << outcome_of(source, options.dry_run) << '\n';
   }
 }
 
@@ -92,7 +94,9 @@ void add_import(CLI::App& app, Context& context) {
       ->required()
       ->expected(-1);
   command
-      .add_option("-o,--output", options->output, "session file to make, or to bring up to date")
+      .add_option("-o,--output", options->output,
+                  "session file to make, or to bring up to date; a directory for "
+                  "several sessions of aca")
       ->required()
       ->type_name("FILE");
   add_format_option(command, "--from", options->from, import_formats(),
