@@ -91,8 +91,8 @@ OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
   if (!sizes_agree(header)) {
     return bad(DamageKind::kHeaderField, "the frame's sizes are impossible");
   }
-  if (header.home >= offset) {
-    return bad(DamageKind::kHeaderField, "the frame's home does not lie before it");
+  if (header.home >= offset || !is_aligned(header.home)) {
+    return bad(DamageKind::kHeaderField, "the frame's home is no place before it");
   }
   return header;
 }

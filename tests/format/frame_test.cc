@@ -67,7 +67,7 @@ TEST(FrameHeader, ComesBackAsItWent) {
     header.raw_size = static_cast<std::uint32_t>(random() % (kMaxPayloadBytes + 1));
     header.stored_size = header.codec == Codec::kNone ? header.raw_size : header.raw_size / 2;
     header.own_offset = (random() >> 1) & ~std::uint64_t{kAlignBytes - 1};
-    header.home = header.own_offset == 0 ? 0 : random() % header.own_offset;
+    header.home = header.own_offset == 0 ? 0 : random() % header.own_offset & ~std::uint64_t{63};
     header.file_tag = random();
     header.payload_hash = {random(), random()};
     const auto decoded = decode_frame_header(encoded(header), header.own_offset, header.file_tag);
@@ -145,9 +145,10 @@ TEST(FrameHeader, SizesHaveBounds) {
   }
 }
 
-TEST(FrameHeader, ItsHomeLiesBeforeIt) {
+TEST(FrameHeader, ItsHomeIsAPlaceBeforeIt) {
   FrameHeader header = some_header();
-  for (const std::uint64_t home : {std::uint64_t{4096}, std::uint64_t{4160}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t home : {std::uint64_t{4096}, std::uint64_t{4160}, ~std::uint64_t{0},
+                                   std::uint64_t{1}, std::uint64_t{4095}}) {
     header.home = home;
     EXPECT_EQ(header_damage(header), DamageKind::kHeaderField);
   }
