@@ -107,8 +107,19 @@ bool TreeCursor::advance() {
 }
 
 void TreeCursor::next_leaf() {
+  const Page before = leaf_page_;
+  const std::string_view last = leaf_.key(leaf_.size() - 1);
   valid_ = advance();
-  if (valid_) descend_first();
+  if (!valid_) return;
+  descend_first();
+  // Pages that refer to the same page again and again would make a walk as long as somebody likes;
+  // keys that rise from leaf to leaf bound it by the leaves there are.
+  if (leaf_.key(0) > last) return;
+  const Level& parent = path_.back();
+  throw format::Damage{parent.index.offset(parent.at), leaf_page_.size_bytes,
+                       format::DamageKind::kLink,
+                       "the keys of this leaf do not lie behind those of the leaf before it"}
+      .error();
 }
 
 void TreeCursor::next() {

@@ -45,7 +45,10 @@ class Chunker {
 
   Chunker(const Policy& policy, std::vector<Child>& pages) : policy_(policy), pages_(pages) {}
 
+  // Items come in rising order of their keys. Old pages that do not keep it are damaged, and might
+  // lead back to where they were read before.
   void add(Item item) {
+    require_behind_last(policy_.key(item));
     const std::uint64_t weight = policy_.weight(item);
     size_ += weight;
     items_.push_back(std::move(item));
@@ -62,6 +65,16 @@ class Chunker {
   }
 
  private:
+  void require_behind_last(std::string_view key) const {
+    if (!items_.empty() ? key > policy_.key(items_.back())
+                        : pages_.empty() || key > pages_.back().key) {
+      return;
+    }
+    throw Error(ErrorCode::kDamaged,
+                "the keys of a table's pages are not in rising order; `sessiontool verify` shows "
+                "where");
+  }
+
   const Policy& policy_;
   std::vector<Child>& pages_;
   std::vector<Item> items_;

@@ -467,6 +467,85 @@ TEST_F(Tree, DigestsNeedNoFile) {
   EXPECT_EQ(imagined.level, tree.root().level);
 }
 
+// A few sound pages, checksums and all, that stand for 2^30 leaves: each index page has the page
+// below it twice.
+class EndlessTree {
+ public:
+  EndlessTree() {
+    file_ = disk_.open("/tree", io::OpenMode::kCreateNew);
+    const Record record = RandomRecord(7).value(20);
+    const std::vector<format::LeafItem> items = {{"k", record.view()}, {"l", record.view()}};
+    std::uint64_t below = append(FrameKind::kLeaf, format::build_leaf(items));
+    for (std::uint32_t level = 1; level <= kLevels; ++level) {
+      Child child;
+      child.offset = below;
+      child.count = 1ULL << level;
+      child.key = "l";
+      Child again = child;
+      again.key = "m";
+      const std::vector<Child> children = {child, again};
+      below = append(FrameKind::kIndex, format::build_index(children, level));
+    }
+    file_->write_at(0, out_);
+    pages_ = std::make_unique<PageSource>(file_, out_.size(), kTag, false);
+    root_.level = kLevels;
+    root_.offset = below;
+    root_.count = 2ULL << kLevels;
+  }
+  [[nodiscard]] const PageSource& pages() const { return *pages_; }
+  [[nodiscard]] const RootRef& root() const { return root_; }
+
+ private:
+  static constexpr std::uint32_t kLevels = 30;
+
+  std::uint64_t append(FrameKind kind, format::Bytes payload) {
+    return format::append_frame(out_, 0, kind, 0, kTag, payload).own_offset;
+  }
+
+  test::SimulatedDisk disk_;
+  std::shared_ptr<io::File> file_;
+  std::vector<std::byte> out_ = std::vector<std::byte>(format::kFileHeaderBytes);
+  std::unique_ptr<PageSource> pages_;
+  RootRef root_;
+};
+
+template <class F>
+void expect_damage(F&& f) {
+  try {
+    f();
+    ADD_FAILURE() << "came to an end";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kDamaged);
+  }
+}
+
+TEST(HostileTree, AWalkEndsWhereALeafComesAgain) {
+  const EndlessTree tree;
+  expect_damage([&] {
+    TreeCursor cursor(tree.pages(), tree.root());
+    for (cursor.seek({}); cursor.valid(); cursor.next()) {
+    }
+  });
+}
+
+TEST(HostileTree, AnUpdateEndsWhereALeafComesAgain) {
+  const EndlessTree tree;
+  const PageSink sink = [](FrameKind, format::Bytes) { return PagePlace{1ULL << 63, 0, 0}; };
+  for (const std::string_view key : {"a", "k", "l", "m", "z"}) {
+    const std::vector<Change> changes = {{key, {}, true}};
+    expect_damage([&] { (void)update_tree(tree.pages(), tree.root(), changes, kSmall, sink); });
+  }
+}
+
+TEST(HostileTree, ALookUpCostsItsLevelsWhateverThePagesSay) {
+  const EndlessTree tree;
+  EXPECT_TRUE(tree_find(tree.pages(), tree.root(), "k"));
+  EXPECT_FALSE(tree_find(tree.pages(), tree.root(), "m"));
+  TreeCursor cursor(tree.pages(), tree.root());
+  cursor.seek_rank(1ULL << 30);
+  EXPECT_TRUE(cursor.valid());
+}
+
 TEST_F(Tree, CursorsSeekToTheFirstKeyNotBelow) {
   TreeFile tree(kSmall);
   Changes records;
