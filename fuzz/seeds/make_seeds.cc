@@ -1,0 +1,326 @@
+// Writes the seed corpora: small sessions of every shape, and the payloads found in them.
+//
+//   session_fuzz_seeds write CORPUS     makes them anew; the same bytes each time
+//   session_fuzz_seeds check CORPUS     fails if a seed can no longer be read: after a change of
+//                                       the format, seeds that are not rewritten test nothing
+//
+// Seeds that are older than a bug's fix stay readable or not, as they are: they are named after
+// what they showed, and `check` looks only at the names it would write.
+
+#include <capnp/message.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "format/file_header.h"
+#include "format/frame.h"
+#include "fuzz/support/memory_files.h"
+#include "fuzz/support/reseal.h"
+#include "lib/store/page_source.h"
+#include "session/reader.h"
+#include "session/writer.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace session;
+
+using Bytes = std::vector<std::byte>;
+using Corpus = std::map<std::string, Bytes>;  // by path below the corpus folder
+
+constexpr std::array<std::byte, 16> kFileId = {std::byte{0x5E}, std::byte{0xED}};
+
+Bytes read_bytes(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+// A file's id is random; here it must not be. Its header stands in snapshot commits, too. The
+// reserve is cut short: zeros tell a fuzzer nothing.
+void make_nameless(Bytes& file) {
+  constexpr std::size_t kReserve = 192;
+  auto header = std::get<format::FileHeader>(format::decode_file_header(file));
+  const auto old_bytes = format::encode(header);
+  header.file_id = kFileId;
+  const auto new_bytes = format::encode(header);
+  for (auto at = file.begin(); at != file.end();) {
+    at = std::search(at, file.end(), old_bytes.begin(), old_bytes.end());
+    if (at != file.end()) at = std::copy(new_bytes.begin(), new_bytes.end(), at);
+  }
+  const fuzz::FramePlace last = fuzz::frames_of(file).back();
+  const std::size_t end = format::align_up(last.offset + last.size_bytes);
+  file.resize(std::min(file.size(), end + kReserve));
+  fuzz::reseal(file, fuzz::Reseal::kAndPlaces);
+}
+
+class Session {
+ public:
+  explicit Session(const fs::path& path) : path_(path), writer_(create(path)) {
+    auto first = writer_.begin();
+    capnp::MallocMessageBuilder message;
+    auto identity = message.initRoot<schema::Upkeep>().initIdentity();
+    identity.setSessionId("5eed0000-0000-4000-8000-000000000000");
+    first.upsert("identity", message.getRoot<schema::Upkeep>().asReader());
+    first.commit();
+    writer_.publish();
+  }
+
+  void change(const std::function<void(Transaction&)>& work, CommitOptions options = {}) {
+    auto change = writer_.begin();
+    work(change);
+    change.commit(options);
+  }
+  Writer& writer() { return writer_; }
+
+  [[nodiscard]] Bytes bytes() const {
+    Bytes file = read_bytes(path_);
+    make_nameless(file);
+    return file;
+  }
+  [[nodiscard]] Bytes closed() {
+    writer_.close();
+    return bytes();
+  }
+
+ private:
+  static Writer create(const fs::path& path) {
+    CreateOptions options;
+    options.leaf_target_log2 = format::kMinTargetLog2;
+    options.index_target_log2 = format::kMinTargetLog2;
+    options.clock = [now = std::int64_t{1'795'000'000'000'000'000}]() mutable {
+      return now += 1'000'000'000;
+    };
+    return Writer::create_draft(path.string(), options);
+  }
+
+  fs::path path_;
+  Writer writer_;
+};
+
+std::string numbered(const char* prefix, int n) {
+  std::string digits = std::to_string(n);
+  return prefix + std::string(6 - digits.size(), '0') + digits;
+}
+
+void put_task(Transaction& change, int n, int parent) {
+  capnp::MallocMessageBuilder message;
+  auto task = message.initRoot<schema::Task>();
+  task.setTitle(("task " + std::to_string(n)).c_str());
+  if (parent >= 0) task.setParent(numbered("t-", parent).c_str());
+  task.setRank(n % 7 - 3);
+  task.setStatus(static_cast<schema::TaskStatus>(n % 6));
+  if (n % 5 == 0) {
+    auto dependency = task.initDependencies(1)[0];
+    dependency.setTarget(numbered("t-", n / 5).c_str());
+    task.initTags(2).set(0, "tag");
+    task.initStatusDetail().initResult().setOutput("{\"n\": 1}");
+  }
+  change.upsert(numbered("t-", n), task.asReader());
+}
+
+void put_message(Transaction& change, int n, const std::string& text) {
+  capnp::MallocMessageBuilder message;
+  auto record = message.initRoot<schema::Message>();
+  record.setText(text.c_str());
+  record.setRole(schema::Role::ASSISTANT);
+  auto block = record.initBlocks(2)[1];
+  block.setKind(schema::Block::Kind::TOOL_CALL);
+  block.setInput("{}");
+  change.upsert(numbered("0000", n), record.asReader());
+}
+
+void put_value(Transaction& change, const std::string& key, const std::string& text) {
+  capnp::MallocMessageBuilder message;
+  auto value = message.initRoot<schema::Value>();
+  value.setText(text.c_str());
+  change.upsert(key, value.asReader());
+}
+
+std::string noise(std::size_t size) {
+  std::minstd_rand random(7);
+  std::string text(size, ' ');
+  for (char& c : text) c = static_cast<char>(' ' + random() % 90);
+  return text;
+}
+
+CommitOptions as_snapshot() {
+  CommitOptions options;
+  options.as_snapshot = true;
+  return options;
+}
+
+void tasks(Transaction& change, int from, int to) {
+  for (int n = from; n < to; ++n) put_task(change, n, n / 3 - 1);
+}
+
+Corpus make_sessions(const fs::path& folder) {
+  Corpus corpus;
+  corpus["empty"] = Session(folder / "empty").closed();
+
+  Session deltas(folder / "deltas");
+  for (int n = 0; n < 5; ++n) {
+    deltas.change([&](Transaction& change) {
+      put_task(change, n, n - 1);
+      put_message(change, n, "saved alone");
+      if (n == 3) (void)change.erase(Table::kTasks, numbered("t-", 1));
+    });
+  }
+  corpus["deltas_unsealed"] = deltas.bytes();
+  corpus["deltas"] = deltas.closed();
+
+  Session relaxed(folder / "relaxed");
+  CommitOptions options;
+  options.durability = Durability::kRelaxed;
+  for (int n = 0; n < 6; ++n) {
+    relaxed.change([&](Transaction& change) { put_value(change, numbered("a/", n), "x"); },
+                   options);
+  }
+  corpus["relaxed"] = relaxed.bytes();
+
+  Session tree(folder / "tree");
+  tree.change([](Transaction& change) { tasks(change, 0, 26); }, as_snapshot());
+  tree.change([](Transaction& change) { put_task(change, 7, -1); });
+  corpus["tree"] = tree.closed();
+
+  Session blobs(folder / "blobs");
+  blobs.change([](Transaction& change) {
+    put_message(change, 1, std::string(9000, 'z'));
+    put_value(change, "large/noise", noise(4200));
+    put_value(change, "large/same", std::string(9000, 'z'));
+  });
+  corpus["blobs"] = blobs.closed();
+
+  Session history(folder / "history");
+  for (int n = 0; n < 3; ++n) {
+    history.change([&](Transaction& change) { tasks(change, n * 2, n * 2 + 2); });
+    CheckpointOptions checkpoint;
+    checkpoint.id = "c0ffee00-0000-4000-8000-00000000000" + std::to_string(n);
+    checkpoint.description = n == 1 ? "before the storm" : "as usual";
+    (void)history.writer().checkpoint(checkpoint);
+  }
+  history.change([](Transaction& change) { (void)change.erase(Table::kTasks, "t-000002"); });
+  corpus["history"] = history.closed();
+
+  Bytes torn = corpus["deltas_unsealed"];
+  const auto frames = fuzz::frames_of(torn);
+  torn.resize(frames.back().offset + frames.back().size_bytes / 2);
+  corpus["torn"] = std::move(torn);
+  return corpus;
+}
+
+// The largest payload of each kind in the session, as page_fuzz takes them.
+void add_payloads(Corpus& corpus, const std::string& name, const Bytes& file) {
+  static constexpr std::array kKinds = {format::FrameKind::kLeaf, format::FrameKind::kIndex,
+                                        format::FrameKind::kCommit, format::FrameKind::kSeal};
+  const auto header = std::get<format::FileHeader>(format::decode_file_header(file));
+  for (const fuzz::FramePlace& place : fuzz::frames_of(file)) {
+    const auto loaded = format::load_frame(file, place.offset, header.tag());
+    if (format::damage_in(loaded) != nullptr) continue;
+    const auto& frame = std::get<format::Frame>(loaded);
+    const auto kind = std::find(kKinds.begin(), kKinds.end(), frame.header.kind);
+    if (kind == kKinds.end() || frame.header.codec != format::Codec::kNone) continue;
+    Bytes payload(frame.stored.begin(), frame.stored.end());
+    std::fill_n(payload.begin(), 8, std::byte{0});
+    payload[0] = static_cast<std::byte>(kind - kKinds.begin());
+    const std::string kind_name(format::frame_kind_name(frame.header.kind));
+    Bytes& largest = corpus["page/" + name + "_" + kind_name];
+    if (payload.size() > largest.size()) largest = std::move(payload);
+  }
+}
+
+Corpus make_corpus(const fs::path& folder) {
+  Corpus corpus;
+  for (const auto& [name, file] : make_sessions(folder)) {
+    corpus["open/" + name] = file;
+    if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
+    if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
+  }
+  return corpus;
+}
+
+void write_corpus(const Corpus& corpus, const fs::path& folder) {
+  for (const auto& [name, bytes] : corpus) {
+    fs::create_directories((folder / name).parent_path());
+    std::ofstream out(folder / name, std::ios::binary);
+    const auto text = format::as_text(bytes);
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.close();
+    if (!out) throw Error(ErrorCode::kIo, "cannot be written", (folder / name).string());
+    std::printf("%6zu %s\n", bytes.size(), name.c_str());
+  }
+}
+
+// A session seed shows the same head as one written now; a payload passes its checks.
+bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
+  if (name.starts_with("page/")) {
+    Bytes payload = seed;
+    if (payload.size() < 8 || payload.size() % 8 != 0) return false;
+    static constexpr std::array kKinds = {format::FrameKind::kLeaf, format::FrameKind::kIndex,
+                                          format::FrameKind::kCommit, format::FrameKind::kSeal};
+    const auto kind = kKinds.at(std::to_integer<std::size_t>(payload[0]));
+    format::store(payload, 0, std::uint64_t{payload.size() / 8 - 1} << 32);
+    return !store::check_payload(kind, payload);
+  }
+  const auto head = [](const Bytes& bytes) {
+    fuzz::MemoryFiles files(bytes);
+    ReaderOptions options;
+    options.files = &files;
+    const Snapshot snapshot = Reader::open(fuzz::MemoryFiles::kPath, options).head();
+    return std::pair(snapshot.revision(), snapshot.fingerprint());
+  };
+  return head(seed) == head(now);
+}
+
+int check_corpus(const Corpus& corpus, const fs::path& folder) {
+  int stale = 0;
+  for (const auto& [name, bytes] : corpus) {
+    bool current = false;
+    try {
+      current = fs::exists(folder / name) && is_current(name, read_bytes(folder / name), bytes);
+    } catch (const Error& error) {
+      std::printf("%s\n", error.what());
+    }
+    if (current) continue;
+    std::printf("%s: the seed no longer shows what it should\n", name.c_str());
+    ++stale;
+  }
+  if (stale > 0) std::printf("write them anew: session_fuzz_seeds write %s\n", folder.c_str());
+  return stale == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  const std::string verb = argument_count == 3 ? arguments[1] : "";
+  if (verb != "write" && verb != "check") {
+    std::fprintf(stderr, "usage: session_fuzz_seeds write|check CORPUS\n");
+    return 2;
+  }
+  std::string work = (fs::temp_directory_path() / "session_seeds_XXXXXX").string();
+  if (mkdtemp(work.data()) == nullptr) return 1;
+  int result = 1;
+  try {
+    const Corpus corpus = make_corpus(work);
+    if (verb == "write") write_corpus(corpus, arguments[2]);
+    result = verb == "write" ? 0 : check_corpus(corpus, arguments[2]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  }
+  fs::remove_all(work);
+  return result;
+}

@@ -1,0 +1,88 @@
+#include "fuzz/support/reseal.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "format/bytes.h"
+#include "format/checksum.h"
+#include "format/frame.h"
+#include "format/layout.h"
+
+namespace session::fuzz {
+namespace {
+
+using format::Bytes;
+using format::kFileHeaderBytes;
+using format::kFrameHeaderBytes;
+
+constexpr std::size_t kFileIdAt = 16;
+constexpr std::size_t kFileIdBytes = 16;
+constexpr std::size_t kKindAt = 4;
+constexpr std::size_t kStoredSizeAt = 8;
+constexpr std::size_t kOwnOffsetAt = 16;
+constexpr std::size_t kTagAt = 32;
+constexpr std::size_t kPayloadHashAt = 40;
+constexpr std::size_t kHeaderHashAt = 56;
+
+// Of a commit's payload: framing word, root pointer, then the data words of commit.capnp.
+constexpr std::size_t kCommitDataAt = kFrameHeaderBytes + 16;
+constexpr std::size_t kUnsyncedBytesAt = kCommitDataAt + 2 * 8;
+constexpr std::size_t kUnsyncedHighAt = kCommitDataAt + 3 * 8;
+constexpr std::size_t kUnsyncedLowAt = kCommitDataAt + 4 * 8;
+
+bool has_frame_magic(Bytes file, std::size_t offset) {
+  return format::load<std::uint32_t>(file, offset) == format::kFrameMagic;
+}
+
+// What a commit says it vouches for, hashed again; earlier frames are sealed by now.
+void vouch(std::span<std::byte> file, std::size_t offset) {
+  const auto frame = file.subspan(offset);
+  if (frame.size() < kUnsyncedLowAt + 8) return;
+  const auto length = format::load<std::uint64_t>(frame, kUnsyncedBytesAt);
+  if (length == 0 || length > offset - kFileHeaderBytes) return;
+  const format::Hash128 hash = format::xxh3_128(Bytes(file).subspan(offset - length, length));
+  format::store(frame, kUnsyncedHighAt, hash.high);
+  format::store(frame, kUnsyncedLowAt, hash.low);
+}
+
+}  // namespace
+
+std::vector<FramePlace> frames_of(std::span<const std::byte> file) {
+  std::vector<FramePlace> frames;
+  for (std::size_t at = kFileHeaderBytes; format::fits(at, kFrameHeaderBytes, file.size());) {
+    std::uint64_t end = at + format::kAlignBytes;
+    if (has_frame_magic(file, at)) {
+      const std::uint64_t size =
+          kFrameHeaderBytes + format::load<std::uint32_t>(file, at + kStoredSizeAt);
+      if (format::fits(at, size, file.size())) {
+        frames.push_back({at, size});
+        end = format::align_up(at + size);
+      }
+    }
+    at = end;
+  }
+  return frames;
+}
+
+void reseal(std::span<std::byte> file, Reseal how) {
+  if (file.size() < kFileHeaderBytes) return;
+  format::store(file, kHeaderHashAt, format::xxh3_64(Bytes(file).first(kHeaderHashAt)));
+  const std::uint64_t tag = format::xxh3_64(Bytes(file).subspan(kFileIdAt, kFileIdBytes));
+  for (const FramePlace& place : frames_of(file)) {
+    const auto frame = file.subspan(place.offset, place.size_bytes);
+    if (how == Reseal::kAndPlaces) {
+      format::store(frame, kOwnOffsetAt, std::uint64_t{place.offset});
+      format::store(frame, kTagAt, tag);
+    }
+    if (format::load<std::uint8_t>(frame, kKindAt) ==
+        static_cast<std::uint8_t>(format::FrameKind::kCommit)) {
+      vouch(file, place.offset);
+    }
+    const format::Hash128 hash = format::xxh3_128(Bytes(frame).subspan(kFrameHeaderBytes));
+    format::store(frame, kPayloadHashAt, hash.low);
+    format::store(frame, kPayloadHashAt + 8, hash.high);
+    format::store(frame, kHeaderHashAt, format::xxh3_64(Bytes(frame).first(kHeaderHashAt)));
+  }
+}
+
+}  // namespace session::fuzz
