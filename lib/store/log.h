@@ -28,8 +28,14 @@ class Log {
 
   // Where the next frame will stand.
   [[nodiscard]] std::uint64_t end() const { return written_end_ + buffer_.size(); }
-  [[nodiscard]] std::uint64_t raw_bytes() const { return raw_bytes_; }
-  [[nodiscard]] std::uint64_t stored_bytes() const { return stored_bytes_; }
+  // How far the log has come: its end, and the payloads appended so far before and after
+  // compression.
+  struct Position {
+    std::uint64_t end = 0;
+    std::uint64_t raw_bytes = 0;
+    std::uint64_t stored_bytes = 0;
+  };
+  [[nodiscard]] Position position() const { return {end(), raw_bytes_, stored_bytes_}; }
   [[nodiscard]] const std::shared_ptr<io::File>& file() const { return file_; }
   [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
 

@@ -53,10 +53,9 @@ void check_key(Table table, std::string_view key) {
   }
 }
 
-TransactionCore::TransactionCore(std::shared_ptr<WriterCore> writer)
-    : writer_(std::move(writer)), log_begin_(0) {
+TransactionCore::TransactionCore(std::shared_ptr<WriterCore> writer) : writer_(std::move(writer)) {
   writer_->acquire();
-  log_begin_ = writer_->log().end();
+  log_begin_ = writer_->log().position();
   if (writer_->first_commit() == nullptr) return;
   try {
     add_first_records();
@@ -266,8 +265,7 @@ void TransactionCore::spill() {
 CommitResult TransactionCore::commit(const CommitOptions& options,
                                      const CheckpointOptions* checkpoint) {
   require_open();
-  const bool is_empty = changes() == 0 && staged_ == nullptr;
-  if (is_empty && checkpoint == nullptr && !options.as_snapshot && writer_->has_commit()) {
+  if (empty() && checkpoint == nullptr && !options.as_snapshot && writer_->has_commit()) {
     CommitResult result;
     result.revision = writer_->head_info().revision;
     result.kind = writer_->head_info().kind;
@@ -298,7 +296,7 @@ CommitResult TransactionCore::commit(const CommitOptions& options,
 void TransactionCore::rollback() {
   if (!open_) return;
   try {
-    writer_->log().roll_back(log_begin_);
+    writer_->log().roll_back(log_begin_.end);
   } catch (...) {
     finish();
     throw;

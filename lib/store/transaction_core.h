@@ -26,6 +26,10 @@ class TransactionCore {
   [[nodiscard]] std::optional<AnyEntry> find(Table table, std::string_view key) const;
   [[nodiscard]] std::unique_ptr<ViewCursor> cursor(Table table, std::string_view from) const;
   [[nodiscard]] std::uint64_t changes() const { return upserts_ + erases_; }
+  // Nothing to commit: not even a blob.
+  [[nodiscard]] bool empty() const {
+    return changes() == 0 && dirty_[slot(Table::kBlobs)].empty() && staged_ == nullptr;
+  }
   [[nodiscard]] const WriterCore& writer() const { return *writer_; }
   void spill_above(std::uint64_t limit_bytes) { spill_bytes_ = limit_bytes; }
   Digest add_blob(format::Bytes content);
@@ -47,7 +51,7 @@ class TransactionCore {
   void finish() noexcept;
 
   std::shared_ptr<WriterCore> writer_;
-  std::uint64_t log_begin_;
+  Log::Position log_begin_;
   std::array<Dirty, kTableSlots> dirty_;
   std::uint64_t dirty_bytes_ = 0;
   std::uint64_t spill_bytes_ = ~std::uint64_t{0};

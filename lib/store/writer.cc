@@ -28,7 +28,7 @@ Snapshot Transaction::base() const {
   return Snapshot(core_->writer().head_view());
 }
 bool Transaction::empty() const {
-  return core_->changes() == 0;
+  return core_->empty();
 }
 std::uint64_t Transaction::changes() const {
   return core_->changes();

@@ -52,15 +52,45 @@ void fill_changes(schema::TableChanges::Builder out, Table table, const Run& run
   for (const std::string_view key : erased) to = std::copy(key.begin(), key.end(), to);
 }
 
+// What a table's changes take in a delta, where a list pads each record to the widest.
+std::uint64_t stored_size(const Run& run) {
+  std::uint64_t bytes = 0;
+  std::uint64_t records = 0;
+  std::uint64_t widest_data = 0;
+  std::uint64_t widest_pointers = 0;
+  for (const Change& change : run) {
+    bytes += change.key.size() + sizeof(std::uint32_t);
+    if (change.is_erased) continue;
+    const std::uint64_t data = change.record.getDataSection().size();
+    const std::uint64_t pointers = change.record.getPointerSection().size() * sizeof(capnp::word);
+    widest_data = std::max(widest_data, data);
+    widest_pointers = std::max(widest_pointers, pointers);
+    bytes += sizeof(std::uint64_t) + format::canonical_words(change.record) * sizeof(capnp::word) -
+             data - pointers;
+    ++records;
+  }
+  return bytes + records * (widest_data + widest_pointers);
+}
+
 std::uint64_t delta_size(const CommitRequest& request) {
   std::uint64_t bytes = 0;
-  for (const Run& run : request.changes) {
-    for (const Change& change : run) {
-      bytes += change.key.size();
-      if (!change.is_erased) bytes += format::canonical_words(change.record) * sizeof(capnp::word);
-    }
-  }
+  for (const Run& run : request.changes) bytes += stored_size(run);
   return bytes;
+}
+
+void check_words(std::string_view what, const std::string& words) {
+  if (words.size() <= format::kMaxDescriptionBytes) return;
+  throw Error(ErrorCode::kLimit, "a " + std::string(what) + " of " + std::to_string(words.size()) +
+                                     " bytes is above the limit of " +
+                                     std::to_string(format::kMaxDescriptionBytes));
+}
+
+void check_words(const CommitRequest& request) {
+  check_words("commit message", request.message);
+  if (!request.checkpoint) return;
+  check_words("checkpoint's description", request.checkpoint->description);
+  check_words("checkpoint's reason", request.checkpoint->reason);
+  check_words("checkpoint's id", request.checkpoint->id);
 }
 
 format::Record revision_record(const RevisionInfo& info) {
@@ -146,20 +176,20 @@ bool WriterCore::should_fold(const CommitRequest& request) const {
 
 CommitResult WriterCore::commit(CommitRequest& request) {
   const std::int64_t begin = steady_nanos();
-  const std::uint64_t raw = log_->raw_bytes();
-  const std::uint64_t stored = log_->stored_bytes();
   log_->require_healthy();
   if (dry_run_) throw Error(ErrorCode::kUsage, "a dry run commits nothing", path_);
   check_same_file();
   CommitResult result;
   try {
+    check_words(request);
     result = should_fold(request) ? commit_snapshot(request) : commit_delta(request);
   } catch (...) {
-    log_->roll_back(request.log_begin);
+    log_->roll_back(request.log_begin.end);
     throw;
   }
-  result.raw_bytes = log_->raw_bytes() - raw;
-  result.stored_bytes = log_->stored_bytes() - stored;
+  const Log::Position end = log_->position();
+  result.raw_bytes = end.raw_bytes - request.log_begin.raw_bytes;
+  result.stored_bytes = end.stored_bytes - request.log_begin.stored_bytes;
   result.duration_nanos = steady_nanos() - begin;
   return result;
 }
@@ -171,7 +201,7 @@ void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest
   commit.setTime(time);
   commit.setUpsertCount(request.upserts);
   commit.setEraseCount(request.erases);
-  commit.setPageBytes(log_->end() - request.log_begin);
+  commit.setPageBytes(log_->end() - request.log_begin.end);
   if (!request.message.empty()) commit.setMessage(request.message.c_str());
   const Log::Unsynced unsynced = log_->prepare_commit();
   commit.setUnsyncedBytes(unsynced.bytes);
@@ -339,7 +369,7 @@ void WriterCore::finish(const CommitRequest& request, const format::FrameHeader&
   sealed_ = false;
   first_commit_.reset();
   result.revision = head_.revision;
-  result.written_bytes = log_->end() - request.log_begin;
+  result.written_bytes = log_->end() - request.log_begin.end;
   const std::lock_guard lock(head_mutex_);
   visible_offset_ = frame.own_offset;
   visible_end_ = frame.end();
@@ -373,7 +403,7 @@ CommitResult WriterCore::restore(std::uint64_t revision) {
   acquire();
   try {
     CommitRequest emergency;
-    emergency.log_begin = log_->end();
+    emergency.log_begin = log_->position();
     emergency.message = "before restoring revision " + std::to_string(revision);
     emergency.checkpoint = CheckpointOptions{};
     emergency.checkpoint->description = emergency.message;
@@ -383,7 +413,7 @@ CommitResult WriterCore::restore(std::uint64_t revision) {
 
     const Base old{target->pages(), target->roots(), target->overlay()};
     CommitRequest request;
-    request.log_begin = log_->end();
+    request.log_begin = log_->position();
     request.message = "restore revision " + std::to_string(revision);
     request.content_base = &old;
     const CommitResult result = commit(request);

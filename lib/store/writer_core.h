@@ -45,7 +45,7 @@ struct CommitRequest {
   // transaction has written already (then for bookkeeping too).
   const Base* content_base = nullptr;
   const Base* bookkeeping_base = nullptr;
-  std::uint64_t log_begin = 0;  // end of the log before the transaction wrote anything
+  Log::Position log_begin;  // before the transaction wrote anything
 };
 
 class WriterCore : public std::enable_shared_from_this<WriterCore> {

@@ -55,7 +55,6 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
   auto lock = files.lock(real);
   const std::shared_ptr<WriterCore> core(
       new WriterCore(files, real, std::move(lock), options.clock));
-  core->closed_ = false;
   core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
   core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
   const bool has_id = !format::all_zero(options.file_id);
@@ -65,6 +64,7 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
   core->first_commit_ = options;
   core->may_overwrite_ = options.overwrite;
   core->draft_path_ = real + std::string(kDraftSuffix);
+  core->closed_ = false;
   // We hold the lock, so a draft that is there was left by a process that is gone.
   if (files.exists(core->draft_path_)) files.remove(core->draft_path_);
   core->file_ = files.open(core->draft_path_, io::OpenMode::kCreateNew);
