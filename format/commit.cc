@@ -27,11 +27,11 @@ bool share_a_key(const KeyList& a, const KeyList& b) {
 }
 
 std::optional<std::string> check_changes(schema::TableChanges::Reader changes) {
-  if (auto wrong = check_key_list(changes.getErasedEnds(), changes.getErasedKeys())) return wrong;
+  if (auto wrong = check_key_list(changes)) return wrong;
   if (!changes.hasUpserts()) return std::nullopt;
   const auto upserts = changes.getUpserts();
   if (auto wrong = check_leaf(upserts)) return wrong;
-  if (share_a_key({upserts.getKeyEnds(), upserts.getKeys()}, erased_keys(changes))) {
+  if (share_a_key(KeyList(upserts), erased_keys(changes))) {
     return "a key is both written and erased";
   }
   return std::nullopt;

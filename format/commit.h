@@ -39,7 +39,7 @@ void write_roots(schema::Trees::Builder trees, const Roots& roots);
 
 // Keys without a record any more.
 [[nodiscard]] inline KeyList erased_keys(schema::TableChanges::Reader changes) {
-  return {changes.getErasedEnds(), changes.getErasedKeys()};
+  return KeyList(changes);
 }
 
 // What must hold before a commit that check_message() passed may be read: tables in order, key

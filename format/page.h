@@ -14,25 +14,27 @@
 #include "format/bytes.h"
 #include "format/checksum.h"
 #include "format/record.h"
+#include "format/wire.h"
 #include "session/schema/page.capnp.h"
 
 namespace session::format {
 
-// Keys of a page in order, wherever they stand. Valid as long as the page's bytes.
+// Keys of a page, or those a delta erases, in order. Valid as long as the page's bytes.
 class KeyList {
  public:
   KeyList() = default;
-  KeyList(capnp::List<std::uint32_t>::Reader ends, capnp::Data::Reader bytes)
-      : ends_(ends), bytes_(reinterpret_cast<const char*>(bytes.begin())) {}
+  // Of a Leaf, an Index or a TableChanges that check_key_list() passed.
+  explicit KeyList(capnp::AnyStruct::Reader owner) : KeyList(wire::pointers_of(owner)) {}
+  explicit KeyList(std::span<const wire::Word> owner_pointers);
 
-  [[nodiscard]] std::uint32_t size() const { return ends_.size(); }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(ends_.size()); }
   [[nodiscard]] std::string_view operator[](std::uint32_t i) const {
     const std::uint32_t begin = i == 0 ? 0 : ends_[i - 1];
     return {bytes_ + begin, ends_[i] - begin};
   }
 
  private:
-  capnp::List<std::uint32_t>::Reader ends_;
+  std::span<const std::uint32_t> ends_;
   const char* bytes_ = nullptr;
 };
 
@@ -41,7 +43,8 @@ struct LeafItem {
   RecordView record;
 };
 
-// `items` sorted by key, at least one.
+// `items` sorted by key, at least one; their records canonical, as a Record, a page or a delta
+// gives them.
 void fill_leaf(schema::Leaf::Builder leaf, std::span<const LeafItem> items);
 [[nodiscard]] std::vector<std::byte> build_leaf(std::span<const LeafItem> items);
 
@@ -61,7 +64,7 @@ class LeafView {
 
  private:
   KeyList keys_;
-  capnp::List<std::uint64_t>::Reader prefixes_;
+  const std::uint64_t* prefixes_ = nullptr;
   capnp::List<capnp::AnyStruct>::Reader records_;
   std::uint32_t skip_ = 0;
 };
@@ -86,27 +89,28 @@ class IndexView {
   explicit IndexView(Bytes payload);
 
   [[nodiscard]] std::uint32_t size() const { return keys_.size(); }
-  [[nodiscard]] std::uint32_t level() const { return index_.getLevel(); }
+  [[nodiscard]] std::uint32_t level() const { return level_; }
   [[nodiscard]] std::string_view key(std::uint32_t i) const { return keys_[i]; }
-  [[nodiscard]] std::uint64_t count(std::uint32_t i) const { return index_.getCounts()[i]; }
-  [[nodiscard]] std::uint64_t offset(std::uint32_t i) const { return index_.getOffsets()[i]; }
+  [[nodiscard]] std::uint64_t count(std::uint32_t i) const;
+  [[nodiscard]] std::uint64_t offset(std::uint32_t i) const;
   [[nodiscard]] Digest digest(std::uint32_t i) const;
   [[nodiscard]] Child child(std::uint32_t i) const;
   // The child that holds `key` if any does; size() if the key lies behind the last.
   [[nodiscard]] std::uint32_t lower_bound(std::string_view key) const;
 
  private:
-  schema::Index::Reader index_;
+  std::span<const wire::Word> lists_;  // the index's pointers
   KeyList keys_;
-  capnp::List<std::uint64_t>::Reader prefixes_;
+  std::uint32_t skip_ = 0;
+  std::uint32_t level_ = 0;
 };
 
 // What must hold before a view may be used on a payload that check_message() passed: lists of the
 // same length, keys inside their bytes and in rising order, prefixes right. One clause, or nothing.
 [[nodiscard]] std::optional<std::string> check_leaf(schema::Leaf::Reader leaf);
 [[nodiscard]] std::optional<std::string> check_index(schema::Index::Reader index);
-[[nodiscard]] std::optional<std::string> check_key_list(capnp::List<std::uint32_t>::Reader ends,
-                                                        capnp::Data::Reader bytes);
+// `owner` as for KeyList; a list that is not there is empty.
+[[nodiscard]] std::optional<std::string> check_key_list(capnp::AnyStruct::Reader owner);
 
 // Digests cover content and the children's keys, counts and digests; never offsets, stored sizes or
 // codecs: equal content has equal digests wherever it stands and however it is packed.

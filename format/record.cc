@@ -1,9 +1,8 @@
 #include "format/record.h"
 
-#include <capnp/serialize.h>
-
 #include <cstring>
 
+#include "format/wire.h"
 #include "session/error.h"
 
 namespace session::format {
@@ -27,15 +26,22 @@ Section trimmed_section(RecordView record) {
   return {(used + kWordBytes - 1) / kWordBytes, last};
 }
 
+std::uint64_t words_once_canonical(RecordView record) {
+  const Section section = trimmed_section(record);
+  const std::uint64_t fixed = (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
+                              record.getPointerSection().size();
+  return record.totalSize().wordCount - fixed + section.data_words + section.pointers;
+}
+
 void check_limits(RecordView record) {
   const Section section = trimmed_section(record);
   if (section.data_words > kMaxRecordDataWords || section.pointers > kMaxRecordPointers) {
     throw Error(ErrorCode::kLimit, "a record's fixed part is wider than the format allows");
   }
   if (record.totalSize().wordCount * kWordBytes > kMaxRecordBytes &&
-      canonical_words(record) * kWordBytes > kMaxRecordBytes) {
+      words_once_canonical(record) * kWordBytes > kMaxRecordBytes) {
     throw Error(ErrorCode::kLimit,
-                "a record of " + std::to_string(canonical_words(record) * kWordBytes) +
+                "a record of " + std::to_string(words_once_canonical(record) * kWordBytes) +
                     " bytes is above the limit of " + std::to_string(kMaxRecordBytes) +
                     " (texts above " + std::to_string(kInlineBytes) +
                     " bytes are kept apart and do not count)");
@@ -45,10 +51,7 @@ void check_limits(RecordView record) {
 }  // namespace
 
 std::uint64_t canonical_words(RecordView record) {
-  const Section section = trimmed_section(record);
-  const std::uint64_t fixed = (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
-                              record.getPointerSection().size();
-  return record.totalSize().wordCount - fixed + section.data_words + section.pointers;
+  return wire::words_of(record).size();
 }
 
 Record::Record(RecordView record) {
@@ -87,22 +90,10 @@ std::optional<std::string> check_message(Bytes payload) {
       load<std::uint32_t>(payload, 4) != payload.size() / kWordBytes - 1) {
     return "the message is not one segment of the payload's size";
   }
-  capnp::ReaderOptions options;
-  // Every object is met once, so this is ample for an honest message; a list of a billion empty
-  // elements, which takes no bytes, runs into it.
-  options.traversalLimitInWords = payload.size() / kWordBytes * 4;
-  options.nestingLimit = static_cast<int>(kMaxNesting);
-  try {
-    const kj::ArrayPtr<const capnp::word> segment(
-        reinterpret_cast<const capnp::word*>(payload.data() + kWordBytes),
-        payload.size() / kWordBytes - 1);
-    const kj::ArrayPtr<const capnp::word> segments[] = {segment};
-    capnp::SegmentArrayMessageReader reader(segments, options);
-    if (!reader.isCanonical()) return "the message is not in canonical form";
-  } catch (const kj::Exception& exception) {
-    return "the message is malformed: " + std::string(exception.getDescription().cStr());
-  }
-  return std::nullopt;
+  const std::span<const wire::Word> segment(
+      reinterpret_cast<const wire::Word*>(payload.data() + kWordBytes),
+      payload.size() / kWordBytes - 1);
+  return wire::check_canonical(segment);
 }
 
 void throw_as_damage(const kj::Exception& exception) {

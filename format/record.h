@@ -24,7 +24,8 @@ namespace session::format {
 // A record of any table, wherever it stands: in a page, in a commit, in a Record.
 using RecordView = capnp::AnyStruct::Reader;
 
-// Words of the record's canonical form, the root pointer not counted.
+// Words of a canonical record (of a Record, a page or a delta), the root pointer not counted: what
+// a page pads it with does not count.
 [[nodiscard]] std::uint64_t canonical_words(RecordView record);
 
 // A record of its own, canonical and immutable; copies share the bytes. Any thread.
