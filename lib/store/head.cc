@@ -13,7 +13,14 @@ using format::Bytes;
 using format::FrameHeader;
 using format::FrameKind;
 
+// The tail is read backwards in pieces: a small one first, for in a closed file what is looked for
+// stands in the last hundred bytes, then larger ones.
+constexpr std::uint64_t kFirstWindowBytes = 4U << 10;
 constexpr std::uint64_t kWindowBytes = 64U << 10;
+
+constexpr std::uint64_t wider(std::uint64_t window_bytes) {
+  return std::min(2 * window_bytes, kWindowBytes);
+}
 
 // Reads frames of one file by system calls.
 class FrameReader {
@@ -54,7 +61,7 @@ class FrameReader {
   // XXH3-128 of [begin, end).
   [[nodiscard]] format::Hash128 hash(std::uint64_t begin, std::uint64_t end) const {
     format::HashStream stream;
-    std::vector<std::byte> buffer(kWindowBytes);
+    std::vector<std::byte> buffer(std::min(kWindowBytes, end - begin));
     while (begin < end) {
       const auto part = std::span(buffer).first(std::min<std::uint64_t>(kWindowBytes, end - begin));
       io::read_exactly(file_, path_, begin, part);
@@ -67,9 +74,10 @@ class FrameReader {
   // The last valid frame header at or before `offset`, above the file header.
   [[nodiscard]] std::optional<FrameHeader> last_header(std::uint64_t offset) const {
     std::vector<std::byte> buffer;
-    while (offset >= format::kFileHeaderBytes) {
+    for (std::uint64_t window = kFirstWindowBytes; offset >= format::kFileHeaderBytes;
+         window = wider(window)) {
       const std::uint64_t begin =
-          offset - std::min(offset - format::kFileHeaderBytes, kWindowBytes - format::kAlignBytes);
+          offset - std::min(offset - format::kFileHeaderBytes, window - format::kAlignBytes);
       buffer.resize(std::min(offset + format::kFrameHeaderBytes, size_) - begin);
       io::read_exactly(file_, path_, begin, buffer);
       for (std::uint64_t at = offset;; at -= format::kAlignBytes) {
@@ -166,15 +174,15 @@ std::uint64_t commit_before(const FrameHeader& last) {
 
 std::uint64_t end_of_nonzero(io::File& file, const std::string& path, std::uint64_t floor,
                              std::uint64_t limit) {
-  std::vector<std::byte> buffer(kWindowBytes);
-  while (limit > floor) {
-    const std::uint64_t begin = limit - std::min(limit - floor, kWindowBytes);
-    const auto window = std::span(buffer).first(limit - begin);
-    io::read_exactly(file, path, begin, window);
-    if (!format::all_zero(window)) {
-      const auto last = std::find_if(window.rbegin(), window.rend(),
+  std::vector<std::byte> buffer;
+  for (std::uint64_t window = kFirstWindowBytes; limit > floor; window = wider(window)) {
+    const std::uint64_t begin = limit - std::min(limit - floor, window);
+    buffer.resize(limit - begin);
+    io::read_exactly(file, path, begin, buffer);
+    if (!format::all_zero(buffer)) {
+      const auto last = std::find_if(buffer.rbegin(), buffer.rend(),
                                      [](std::byte b) { return b != std::byte{0}; });
-      return limit - static_cast<std::uint64_t>(last - window.rbegin());
+      return limit - static_cast<std::uint64_t>(last - buffer.rbegin());
     }
     limit = begin;
   }
