@@ -1,7 +1,5 @@
 #include "lib/store/page_source.h"
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include "format/commit.h"
@@ -14,8 +12,6 @@ using format::Bytes;
 using format::Damage;
 using format::DamageKind;
 using format::FrameKind;
-
-constexpr std::uint64_t kBitsPerWord = 64;
 
 [[noreturn]] void fail(const format::FrameHeader& header, DamageKind kind, std::string detail) {
   throw Damage{header.own_offset, header.frame_bytes(), kind, std::move(detail)}.error();
@@ -55,37 +51,49 @@ std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
   }
 }
 
-void PageSource::FreeBits::operator()(std::uint64_t* bits) const {
-  std::free(bits);
+CheckedFrames::CheckedFrames(std::uint64_t file_bytes)
+    : pieces_(file_bytes / format::kAlignBytes / kPieceBits + 1) {}
+
+CheckedFrames::~CheckedFrames() {
+  for (const auto& piece : pieces_) delete piece.load(std::memory_order_relaxed);
+}
+
+bool CheckedFrames::contains(std::uint64_t offset) const {
+  const std::uint64_t bit = offset / format::kAlignBytes;
+  const Piece* const piece = pieces_[bit / kPieceBits].load(std::memory_order_acquire);
+  if (piece == nullptr) return false;
+  const auto& word = (*piece)[bit % kPieceBits / kBitsPerWord];
+  return (word.load(std::memory_order_acquire) >> (bit % kBitsPerWord) & 1) != 0;
+}
+
+void CheckedFrames::add(std::uint64_t offset) {
+  const std::uint64_t bit = offset / format::kAlignBytes;
+  std::atomic<Piece*>& place = pieces_[bit / kPieceBits];
+  Piece* piece = place.load(std::memory_order_acquire);
+  if (piece == nullptr) {
+    auto fresh = std::make_unique<Piece>();
+    if (place.compare_exchange_strong(piece, fresh.get(), std::memory_order_acq_rel)) {
+      piece = fresh.release();
+    }
+  }
+  auto& word = (*piece)[bit % kPieceBits / kBitsPerWord];
+  word.fetch_or(std::uint64_t{1} << (bit % kBitsPerWord), std::memory_order_release);
 }
 
 PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
                        std::uint64_t file_tag, bool copying)
-    : file_(std::move(file)), size_bytes_(size_bytes), file_tag_(file_tag) {
-  if (copying) return;
-  mapping_ = file_->map(size_bytes);
-  const std::uint64_t words = size_bytes / format::kAlignBytes / kBitsPerWord + 1;
-  verified_.reset(static_cast<std::uint64_t*>(std::calloc(words, sizeof(std::uint64_t))));
-  if (!verified_) throw std::bad_alloc();
+    : file_(std::move(file)),
+      size_bytes_(size_bytes),
+      file_tag_(file_tag),
+      checked_(copying ? 0 : size_bytes) {
+  if (!copying) mapping_ = file_->map(size_bytes);
 }
 
 PageSource::~PageSource() = default;
 
-bool PageSource::is_verified(std::uint64_t offset) const {
-  const std::uint64_t bit = offset / format::kAlignBytes;
-  const std::atomic_ref<std::uint64_t> word(verified_[bit / kBitsPerWord]);
-  return (word.load(std::memory_order_acquire) >> (bit % kBitsPerWord) & 1) != 0;
-}
-
-void PageSource::mark_verified(std::uint64_t offset) const {
-  const std::uint64_t bit = offset / format::kAlignBytes;
-  const std::atomic_ref<std::uint64_t> word(verified_[bit / kBitsPerWord]);
-  word.fetch_or(std::uint64_t{1} << (bit % kBitsPerWord), std::memory_order_release);
-}
-
 Page PageSource::fetch(std::uint64_t offset, FrameKind kind) const {
   if (!mapping_) return read_copy(offset, kind);
-  if (!format::is_aligned(offset) || offset >= size_bytes_ || !is_verified(offset)) {
+  if (!format::is_aligned(offset) || offset >= size_bytes_ || !checked_.contains(offset)) {
     return first_touch(offset, kind);
   }
   const Bytes header = mapping_->bytes().subspan(offset, format::kFrameHeaderBytes);
@@ -101,7 +109,7 @@ Page PageSource::first_touch(std::uint64_t offset, FrameKind kind) const {
   require_kind(frame.header, kind);
   if (frame.header.codec == format::Codec::kNone) {
     check_or_throw(frame.header, frame.stored);
-    mark_verified(offset);
+    checked_.add(offset);
     return {frame.stored.data(), frame.header.stored_size, {}};
   }
   auto bytes = cached(offset);

@@ -3,6 +3,7 @@
 // once, on first touch: header, payload hash, padding, canonical form, and the consistency of the
 // page; after that a look-up costs one bit test. Thread-safe.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <list>
@@ -24,6 +25,28 @@ struct Page {
   std::shared_ptr<const void> keep;
 
   [[nodiscard]] format::Bytes payload() const { return {data, size_bytes}; }
+};
+
+// Which frames of a file were checked: one bit for each place a frame can begin. The bits come in
+// pieces made when first needed, so that opening costs the same whatever the file's size.
+// Thread-safe.
+class CheckedFrames {
+ public:
+  explicit CheckedFrames(std::uint64_t file_bytes);
+  ~CheckedFrames();
+  CheckedFrames(const CheckedFrames&) = delete;
+  CheckedFrames& operator=(const CheckedFrames&) = delete;
+
+  // `offset` is aligned and below `file_bytes`.
+  [[nodiscard]] bool contains(std::uint64_t offset) const;
+  void add(std::uint64_t offset);
+
+ private:
+  static constexpr std::uint64_t kBitsPerWord = 64;
+  static constexpr std::uint64_t kPieceBits = 1U << 15;  // 2 MiB of file, 4 KiB of bits
+  using Piece = std::array<std::atomic<std::uint64_t>, kPieceBits / kBitsPerWord>;
+
+  std::vector<std::atomic<Piece*>> pieces_;
 };
 
 class PageSource {
@@ -57,19 +80,12 @@ class PageSource {
   [[nodiscard]] Page read_copy(std::uint64_t offset, format::FrameKind kind) const;
   [[nodiscard]] std::shared_ptr<const std::vector<std::byte>> cached(std::uint64_t offset) const;
   void remember(std::uint64_t offset, std::shared_ptr<const std::vector<std::byte>> bytes) const;
-  [[nodiscard]] bool is_verified(std::uint64_t offset) const;
-  void mark_verified(std::uint64_t offset) const;
 
   std::shared_ptr<io::File> file_;
   std::uint64_t size_bytes_;
   std::uint64_t file_tag_;
   std::shared_ptr<const io::Mapping> mapping_;  // null when copying
-  // One bit per 64 bytes of file, for raw frames checked. From calloc: untouched parts of a large
-  // file's map cost no memory.
-  struct FreeBits {
-    void operator()(std::uint64_t* bits) const;
-  };
-  std::unique_ptr<std::uint64_t[], FreeBits> verified_;
+  mutable CheckedFrames checked_;               // of raw frames, when mapped
 
   mutable std::mutex cache_mutex_;
   mutable std::unordered_map<std::uint64_t, CachedPage> cache_;
