@@ -328,7 +328,9 @@ std::vector<CheckpointInfo> View::checkpoints() const {
 ViewCursor::ViewCursor(std::shared_ptr<const View> owner, const PageSource& pages,
                        const format::RootRef& root, std::vector<const Run*> runs)
     : owner_(std::move(owner)), tree_(pages, root) {
-  for (const Run* run : runs) layers_.push_back({run, run->end()});
+  for (const Run* run : runs) {
+    if (!run->empty()) layers_.push_back({run, run->end()});
+  }
 }
 
 void ViewCursor::seek(std::string_view key) {
@@ -372,6 +374,11 @@ void ViewCursor::settle() {
 }
 
 void ViewCursor::next() {
+  if (layers_.empty()) {  // nothing pending: a third of the cost of a step
+    tree_.next();
+    current_ = tree_.valid() ? 0 : kNone;
+    return;
+  }
   pass(key());
   settle();
 }
