@@ -24,17 +24,12 @@ void require_kind(const format::FrameHeader& header, FrameKind kind) {
            std::string(frame_kind_name(header.kind)));
 }
 
-void check_or_throw(const format::FrameHeader& header, Bytes payload) {
-  if (auto wrong = check_payload(header.kind, payload)) {
-    fail(header, DamageKind::kStructure, std::move(*wrong));
-  }
+bool is_message(FrameKind kind) {
+  return kind != FrameKind::kBlob && kind != FrameKind::kParity;
 }
 
-}  // namespace
-
-std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
-  if (kind == FrameKind::kBlob || kind == FrameKind::kParity) return std::nullopt;
-  if (auto wrong = format::check_message(payload)) return wrong;
+// Of a payload that check_message() passed.
+std::optional<std::string> check_structure(FrameKind kind, Bytes payload) {
   try {
     switch (kind) {
       case FrameKind::kLeaf:
@@ -49,6 +44,24 @@ std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
   } catch (const kj::Exception& exception) {
     return "a field is not what the schema says: " + std::string(exception.getDescription().cStr());
   }
+}
+
+void check_or_throw(const format::FrameHeader& header, Bytes payload) {
+  if (!is_message(header.kind)) return;
+  if (auto wrong = format::check_message(payload)) {
+    fail(header, DamageKind::kNotCanonical, std::move(*wrong));
+  }
+  if (auto wrong = check_structure(header.kind, payload)) {
+    fail(header, DamageKind::kStructure, std::move(*wrong));
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
+  if (!is_message(kind)) return std::nullopt;
+  if (auto wrong = format::check_message(payload)) return wrong;
+  return check_structure(kind, payload);
 }
 
 CheckedFrames::CheckedFrames(std::uint64_t file_bytes)
