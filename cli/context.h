@@ -61,7 +61,7 @@ class Context {
 // command adds its fields; finish() closes it.
 class JsonDocument : public Json {
  public:
-  JsonDocument(Context& context, ExitCode exit_code = ExitCode::kDone);
+  explicit JsonDocument(Context& context, ExitCode exit_code = ExitCode::kDone);
   void finish();
 };
 

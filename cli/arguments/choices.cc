@@ -27,6 +27,7 @@ CLI::Option* add_format_option(CLI::App& command, const std::string& name, std::
                                const std::vector<SourceFormat>& formats,
                                const std::string& description) {
   std::vector<std::string> names;
+  names.reserve(formats.size());
   for (const SourceFormat format : formats) names.emplace_back(source_format_name(format));
   return one_of(command.add_option(name, value, description), names);
 }

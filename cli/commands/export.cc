@@ -52,7 +52,7 @@ ExportReport write_export(Context& context, const Options& options, const Snapsh
     return export_session(snapshot, format, context.out(), context.progress());
   }
   OutputFile file(options.output, options.force);
-  const ExportReport report = export_session(snapshot, format, file.stream(), context.progress());
+  ExportReport report = export_session(snapshot, format, file.stream(), context.progress());
   file.commit();
   return report;
 }
