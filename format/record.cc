@@ -57,6 +57,12 @@ std::uint64_t canonical_words(RecordView record) {
 Record::Record(RecordView record) {
   check_limits(record);
   words_ = std::make_shared<const kj::Array<capnp::word>>(record.canonicalize());
+  // What no reader would open is not written.
+  const std::span<const wire::Word> segment(
+      reinterpret_cast<const wire::Word*>(words_->begin()), words_->size());
+  if (const auto wrong = wire::check_canonical(segment, kMaxRecordNesting)) {
+    throw Error(ErrorCode::kLimit, "a record that no reader would open: " + *wrong);
+  }
 }
 
 RecordView Record::view() const {
@@ -75,6 +81,7 @@ bool operator==(const Record& a, const Record& b) {
 }
 
 std::vector<std::byte> canonical_payload(RecordView root) {
+  if (auto payload = wire::canonical_copy(root)) return std::move(*payload);
   const kj::Array<capnp::word> words = root.canonicalize();
   std::vector<std::byte> payload(kWordBytes + words.size() * kWordBytes);
   store(payload, 4, static_cast<std::uint32_t>(words.size()));

@@ -49,7 +49,8 @@ class Record {
   std::shared_ptr<const kj::Array<capnp::word>> words_;
 };
 
-// The canonical message of `root` in stream framing: the payload of a frame.
+// The canonical message of `root` in stream framing: the payload of a frame. `root` was built in
+// this process or checked: it is read without bounds checks.
 template <class Reader>
 [[nodiscard]] std::vector<std::byte> canonical_payload(const Reader& root);
 [[nodiscard]] std::vector<std::byte> canonical_payload(RecordView root);

@@ -26,10 +26,10 @@ class Walk {
   explicit Walk(std::span<const Word> segment)
       : words_(segment), hollow_left_(segment.size() * kHollowElementsPerWord) {}
 
-  [[nodiscard]] const char* run() {
+  [[nodiscard]] const char* run(std::uint32_t max_nesting) {
     if (words_.empty()) return "the message has no root";
     next_ = 1;
-    if (const char* wrong = follow(0, kMaxNesting)) return wrong;
+    if (const char* wrong = follow(0, max_nesting)) return wrong;
     return next_ == words_.size() ? nullptr : kNotCanonical;
   }
 
@@ -159,20 +159,134 @@ const Word* end_of_last(const Word* begin, const Word* end, const Word* otherwis
   return object + (pointer.count() * element_bits(pointer.element()) + 63) / 64;
 }
 
+std::span<const Word> without_trailing_zeros(std::span<const Word> words) {
+  while (!words.empty() && words.back() == 0) words = words.first(words.size() - 1);
+  return words;
+}
+
+// Appends objects in the order of canonical form, each without trailing zeros. False: a pointer
+// that leads to another segment.
+class Copy {
+ public:
+  Copy() { out_.reserve(kUsualWords); }
+
+  // The struct to be pointed to by out[place].
+  bool structure(std::span<const Word> data, std::span<const Word> pointers, std::size_t place) {
+    data = without_trailing_zeros(data);
+    pointers = without_trailing_zeros(pointers);
+    const Pointer pointer = struct_pointer(static_cast<std::uint32_t>(data.size()),
+                                           static_cast<std::uint32_t>(pointers.size()));
+    if (pointer.is_hollow()) {
+      out_[place] = pointer.with_offset(-1).bits;
+      return true;
+    }
+    point(place, pointer);
+    out_.insert(out_.end(), data.begin(), data.end());
+    return follow_all(pointers, append(pointers.size()));
+  }
+  std::size_t append(std::size_t words) {
+    const std::size_t begin = out_.size();
+    out_.resize(begin + words);
+    return begin;
+  }
+  [[nodiscard]] const std::vector<Word>& words() const { return out_; }
+
+ private:
+  static constexpr std::size_t kUsualWords = 256;
+
+  void point(std::size_t place, Pointer pointer) {
+    const auto distance = static_cast<std::int64_t>(out_.size() - place - 1);
+    out_[place] = pointer.with_offset(distance).bits;
+  }
+
+  bool follow_all(std::span<const Word> pointers, std::size_t place) {
+    for (const Word& from : pointers) {
+      if (!follow(from, place++)) return false;
+    }
+    return true;
+  }
+
+  bool follow(const Word& from, std::size_t place) {
+    const Pointer pointer{from};
+    if (from == 0) return true;
+    const Word* const object = &from + 1 + pointer.offset();
+    if (pointer.kind() == PointerKind::kList) return list(pointer, object, place);
+    if (pointer.kind() != PointerKind::kStruct) return false;
+    return structure({object, pointer.data_words()},
+                     {object + pointer.data_words(), pointer.pointers()}, place);
+  }
+
+  bool list(Pointer pointer, const Word* object, std::size_t place) {
+    if (pointer.element() == ElementSize::kComposite) return structures(object, place);
+    point(place, pointer);
+    if (pointer.element() == ElementSize::kPointer) {
+      return follow_all({object, pointer.count()}, append(pointer.count()));
+    }
+    const std::uint64_t bits = pointer.count() * element_bits(pointer.element());
+    out_.insert(out_.end(), object, object + (bits + 63) / 64);
+    if (bits % 64 != 0) out_.back() &= (Word{1} << (bits % 64)) - 1;
+    return true;
+  }
+
+  bool structures(const Word* object, std::size_t place) {
+    const Pointer tag{*object};
+    const std::size_t step = tag.data_words() + tag.pointers();
+    const auto data_of = [&](std::size_t i) {
+      return without_trailing_zeros({object + 1 + i * step, tag.data_words()});
+    };
+    const auto pointers_of = [&](std::size_t i) {
+      return without_trailing_zeros({object + 1 + i * step + tag.data_words(), tag.pointers()});
+    };
+    std::size_t data = 0;
+    std::size_t pointers = 0;
+    const std::size_t elements = tag.tag_elements();
+    for (std::size_t i = 0; i < elements; ++i) {
+      data = std::max(data, data_of(i).size());
+      pointers = std::max(pointers, pointers_of(i).size());
+    }
+    point(place, list_pointer(ElementSize::kComposite, elements * (data + pointers)));
+    out_.push_back(struct_list_tag(elements, static_cast<std::uint32_t>(data),
+                                   static_cast<std::uint32_t>(pointers))
+                       .bits);
+    std::size_t at = append(elements * (data + pointers));
+    for (std::size_t i = 0; i < elements; ++i, at += data + pointers) {
+      const auto from = data_of(i);
+      std::copy(from.begin(), from.end(), out_.begin() + static_cast<std::ptrdiff_t>(at));
+      if (!follow_all(pointers_of(i), at + data)) return false;
+    }
+    return true;
+  }
+
+  std::vector<Word> out_;
+};
+
 }  // namespace
 
-std::optional<std::string> check_canonical(std::span<const Word> segment) {
-  if (const char* wrong = Walk(segment).run()) return wrong;
+std::optional<std::vector<std::byte>> canonical_copy(capnp::AnyStruct::Reader root) {
+  const auto data = root.getDataSection();
+  Copy copy;
+  copy.append(2);  // framing, root pointer
+  if (!copy.structure({reinterpret_cast<const Word*>(data.begin()), data.size() / kWordBytes},
+                      pointers_of(root), 1)) {
+    return std::nullopt;
+  }
+  const auto bytes = std::as_bytes(std::span(copy.words()));
+  std::vector<std::byte> payload(bytes.begin(), bytes.end());
+  store(payload, 4, static_cast<std::uint32_t>(copy.words().size() - 1));
+  return payload;
+}
+
+std::optional<std::string> check_canonical(std::span<const Word> segment,
+                                           std::uint32_t max_nesting) {
+  if (const char* wrong = Walk(segment).run(max_nesting)) return wrong;
   return std::nullopt;
 }
 
 RecordWords words_of(capnp::AnyStruct::Reader record) {
   const auto section = record.getDataSection();
-  std::span<const Word> data(reinterpret_cast<const Word*>(section.begin()),
-                             section.size() / kWordBytes);
-  std::span<const Word> pointers = pointers_of(record);
-  while (!data.empty() && data.back() == 0) data = data.first(data.size() - 1);
-  while (!pointers.empty() && pointers.back() == 0) pointers = pointers.first(pointers.size() - 1);
+  const auto data = without_trailing_zeros(
+      {reinterpret_cast<const Word*>(section.begin()), section.size() / kWordBytes});
+  const auto pointers = without_trailing_zeros(pointers_of(record));
   const auto first = std::find_if(pointers.begin(), pointers.end(),
                                   [](Word word) { return !Pointer{word}.is_hollow(); });
   if (first == pointers.end()) return {data, pointers, {}};

@@ -72,7 +72,8 @@ struct Pointer {
 // Nothing if the segment is one canonical message, root pointer first, every word in use once; else
 // one clause. Time is linear in the segment and depth bounded (kMaxNesting) whatever it holds, and
 // so is what reading it can cost: elements that take no room are counted and bounded.
-[[nodiscard]] std::optional<std::string> check_canonical(std::span<const Word> segment);
+[[nodiscard]] std::optional<std::string> check_canonical(std::span<const Word> segment,
+                                                         std::uint32_t max_nesting = kMaxNesting);
 
 // The pointers of a struct, wherever it stands.
 [[nodiscard]] inline std::span<const Word> pointers_of(capnp::AnyStruct::Reader record) {
@@ -125,6 +126,10 @@ struct RecordWords {
   [[nodiscard]] std::uint64_t size() const { return data.size() + pointers.size() + body.size(); }
 };
 [[nodiscard]] RecordWords words_of(capnp::AnyStruct::Reader record);
+
+// The canonical payload of a message that was built in memory and not altered since; nothing if it
+// lies in several segments.
+[[nodiscard]] std::optional<std::vector<std::byte>> canonical_copy(capnp::AnyStruct::Reader root);
 
 // Writes a message of known size from front to back: the framing word, the root struct, then lists
 // in the order of their pointers.

@@ -13,6 +13,7 @@
 #include "format/page.h"
 #include "format/record.h"
 #include "format/wire.h"
+#include "session/schema/commit.capnp.h"
 #include "session/table.h"
 #include "tests/support/random_record.h"
 #include "tests/support/seed.h"
@@ -85,6 +86,49 @@ TEST(Wire, MeasuresARecordAsItsCanonicalForm) {
       EXPECT_EQ(end, record.bytes().data() + record.bytes().size()) << table_name(table);
     }
   }
+}
+
+// A builder leaves room, orders objects by when they were made, and keeps trailing zeros.
+TEST(Wire, CopiesABuiltMessageAsCapnProtoCanonicalizesIt) {
+  RandomRecord random(test::random_seed());
+  for (const Table table : kAllTables) {
+    for (int i = 0; i < 20; ++i) {
+      const Record record = random.of(table);
+      capnp::MallocMessageBuilder message(1 << 16);
+      message.getRoot<capnp::AnyPointer>().setAs<capnp::AnyStruct>(record.view());
+      const RecordView built =
+          message.getRoot<capnp::AnyPointer>().asReader().getAs<capnp::AnyStruct>();
+      const auto copy = wire::canonical_copy(built);
+      ASSERT_TRUE(copy) << table_name(table);
+      EXPECT_TRUE(std::ranges::equal(Bytes(*copy).subspan(wire::kWordBytes), record.bytes()))
+          << table_name(table);
+    }
+  }
+  capnp::MallocMessageBuilder message(1 << 16);
+  auto index = message.initRoot<schema::Index>();
+  index.setKeys(capnp::Data::Reader(reinterpret_cast<const kj::byte*>("abc"), 3));
+  index.initCounts(2).set(0, 7);
+  auto changes =
+      message.initRoot<schema::Commit>().initChanges(2);  // what was there is left behind
+  changes[1].initErasedEnds(1).set(0, 3);
+  const RecordView root(message.getRoot<schema::Commit>().asReader());
+  const auto words = RecordView(root).canonicalize();
+  const auto copy = wire::canonical_copy(root);
+  ASSERT_TRUE(copy);
+  EXPECT_FALSE(check_message(*copy));
+  const auto bytes = words.asBytes();
+  EXPECT_TRUE(std::ranges::equal(Bytes(*copy).subspan(wire::kWordBytes),
+                                 std::as_bytes(std::span(bytes.begin(), bytes.size()))));
+}
+
+TEST(Wire, LeavesAMessageOfSeveralSegmentsToCapnProto) {
+  capnp::MallocMessageBuilder message(1, capnp::AllocationStrategy::FIXED_SIZE);
+  message.initRoot<schema::Value>().setText("in a segment of its own");
+  const RecordView root(message.getRoot<schema::Value>().asReader());
+  EXPECT_FALSE(wire::canonical_copy(root));
+  const auto payload = canonical_payload(root);
+  ASSERT_FALSE(check_message(payload));
+  EXPECT_EQ(read_root<schema::Value>(payload).getText(), "in a segment of its own");
 }
 
 TEST(Wire, WritesTheLeafThatTheSchemaWrites) {
