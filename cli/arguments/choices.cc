@@ -20,7 +20,7 @@ CLI::Option* one_of_words(CLI::Option* option, const std::vector<std::string>& c
     return value;
   };
   // A transformation comes before the checks.
-  return one_of(option, choices)->transform(CLI::Validator(underscored, "", ""));
+  return one_of(option, choices)->transform(underscored, "", "");
 }
 
 CLI::Option* add_format_option(CLI::App& command, const std::string& name, std::string& value,

@@ -3,7 +3,6 @@
 // by a rename. And the rules every -o keeps.
 
 #include <memory>
-#include <ostream>
 #include <span>
 #include <string>
 
@@ -28,7 +27,7 @@ class OutputFile {
   // Leaves nothing behind without commit().
   ~OutputFile();
 
-  [[nodiscard]] std::ostream& stream() noexcept { return *stream_; }
+  [[nodiscard]] FdOutput& stream() noexcept { return *stream_; }
   // Writes everything to the disk and puts the file in place.
   void commit();
 

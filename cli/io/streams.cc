@@ -67,6 +67,10 @@ bool FdOutputBuffer::discard() noexcept {
   return written_bytes_ == 0;
 }
 
+void FdOutputBuffer::rethrow_failure() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
 void FdOutputBuffer::write_out(const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t done = ::write(fd_, data, size);
@@ -89,6 +93,7 @@ void FdOutputBuffer::drain() {
   try {
     write_out(buffer_.data(), buffer_.size());
   } catch (...) {
+    failure_ = std::current_exception();
     buffer_.clear();
     throw;
   }

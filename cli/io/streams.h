@@ -32,6 +32,9 @@ class FdOutputBuffer : public std::streambuf {
   void hold(std::size_t bytes) noexcept { hold_bytes_ = bytes; }
   // Forgets what was not written yet. False if some bytes are out already.
   bool discard() noexcept;
+  // Throws again what a write threw, if one did: for work done by somebody whose own stream
+  // swallows exceptions.
+  void rethrow_failure() const;
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
 
  protected:
@@ -47,6 +50,7 @@ class FdOutputBuffer : public std::streambuf {
   std::string name_;
   std::size_t hold_bytes_;
   std::vector<char> buffer_;
+  std::exception_ptr failure_;
   std::uint64_t written_bytes_ = 0;
 };
 
