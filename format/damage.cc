@@ -20,7 +20,8 @@ std::string_view damage_name(DamageKind kind) {
 Error Damage::error() const {
   return Error(ErrorCode::kDamaged,
                "damaged (" + std::string(damage_name(kind)) + "): " + detail +
-                   "; `sessiontool verify` lists all damage, `sessiontool repair` mends it",
+                   "; revisions that do not need these bytes can still be read (FILE@REV), and "
+                   "`sessiontool layout` shows the damaged frames",
                {}, offset);
 }
 

@@ -52,9 +52,13 @@ inline constexpr std::uint32_t kMaxRecordPointers = 64;
 inline constexpr std::uint32_t kInlineBytes = 4096;
 // One blob frame's share of a blob: large enough for zstd, two to a frame's limit.
 inline constexpr std::uint32_t kBlobPartBytes = 512U << 10;
+// One blob, and all blobs of one record together: what a reader may be asked to hold at once.
 inline constexpr std::uint64_t kMaxBlobBytes = 1ULL << 30;
 // Depth of a Cap'n Proto message, and of a tree: 2^64 records with two per page.
 inline constexpr std::uint32_t kMaxNesting = 64;
+// Depth of one record by itself: the page or commit it stands in nests it a few levels deeper.
+inline constexpr std::uint32_t kMaxRecordNesting = 48;
+static_assert(kMaxRecordNesting + 8 <= kMaxNesting);
 inline constexpr std::uint32_t kMaxTreeLevels = 64;
 // A commit message or description.
 inline constexpr std::uint32_t kMaxDescriptionBytes = 4096;
@@ -89,6 +93,11 @@ inline constexpr std::uint64_t kMaxPendingBytes = 1ULL << 20;
 // What a reader follows before it calls the chain forged: an older or later writer may have had a
 // larger bound.
 inline constexpr std::uint32_t kMaxChainDeltas = 4096;
+// And their payloads, which must be held at once: 64 times what a writer lets pend.
+inline constexpr std::uint64_t kMaxChainBytes = 64ULL << 20;
+// Commits that turn out unbelievable one after another while the head is looked for. Twice what
+// fits into the bytes of one sync; each can ask for as many bytes to be hashed.
+inline constexpr std::uint32_t kMaxDoubtedCommits = 8192;
 // A larger transaction writes pages at once instead of a delta.
 inline constexpr std::uint32_t kMaxDeltaBytes = 128U << 10;
 // Relaxed commits sync after so much: it bounds what a crash can cost, and what a reader must hash.
@@ -121,6 +130,7 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"blob_part", kBlobPartBytes, "bytes"},
     {"max_blob", kMaxBlobBytes, "bytes"},
     {"max_nesting", kMaxNesting, "levels"},
+    {"max_record_nesting", kMaxRecordNesting, "levels"},
     {"max_tree_levels", kMaxTreeLevels, "levels"},
     {"max_description", kMaxDescriptionBytes, "bytes"},
     {"leaf_target_log2", kLeafTargetLog2, ""},
@@ -134,6 +144,8 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"max_pending_deltas", kMaxPendingDeltas, "commits"},
     {"max_pending_bytes", kMaxPendingBytes, "bytes"},
     {"max_chain_deltas", kMaxChainDeltas, "commits"},
+    {"max_chain", kMaxChainBytes, "bytes"},
+    {"max_doubted_commits", kMaxDoubtedCommits, "commits"},
     {"max_delta", kMaxDeltaBytes, "bytes"},
     {"max_unsynced", kMaxUnsyncedBytes, "bytes"},
     {"reserve", kReserveBytes, "bytes"},

@@ -10,56 +10,28 @@ namespace {
 
 constexpr std::uint64_t kWordBytes = sizeof(capnp::word);
 
-struct Section {
-  std::uint64_t data_words;
-  std::uint64_t pointers;
-};
-
-// The fixed part without its trailing zeros: what the canonical form keeps of it.
-Section trimmed_section(RecordView record) {
-  const capnp::Data::Reader data = record.getDataSection();
-  std::size_t used = data.size();
-  while (used > 0 && data[used - 1] == 0) --used;
-  const auto pointers = record.getPointerSection();
-  std::uint32_t last = pointers.size();
-  while (last > 0 && pointers[last - 1].isNull()) --last;
-  return {(used + kWordBytes - 1) / kWordBytes, last};
-}
-
-std::uint64_t words_once_canonical(RecordView record) {
-  const Section section = trimmed_section(record);
-  const std::uint64_t fixed = (record.getDataSection().size() + kWordBytes - 1) / kWordBytes +
-                              record.getPointerSection().size();
-  return record.totalSize().wordCount - fixed + section.data_words + section.pointers;
-}
-
-void check_limits(RecordView record) {
-  const Section section = trimmed_section(record);
-  if (section.data_words > kMaxRecordDataWords || section.pointers > kMaxRecordPointers) {
-    throw Error(ErrorCode::kLimit, "a record's fixed part is wider than the format allows");
-  }
-  if (record.totalSize().wordCount * kWordBytes > kMaxRecordBytes &&
-      words_once_canonical(record) * kWordBytes > kMaxRecordBytes) {
-    throw Error(ErrorCode::kLimit,
-                "a record of " + std::to_string(words_once_canonical(record) * kWordBytes) +
-                    " bytes is above the limit of " + std::to_string(kMaxRecordBytes) +
-                    " (texts above " + std::to_string(kInlineBytes) +
-                    " bytes are kept apart and do not count)");
-  }
-}
-
 }  // namespace
 
 std::uint64_t canonical_words(RecordView record) {
   return wire::words_of(record).size();
 }
 
-Record::Record(RecordView record) {
-  check_limits(record);
-  words_ = std::make_shared<const kj::Array<capnp::word>>(record.canonicalize());
+Record::Record(RecordView record)
+    : words_(std::make_shared<const kj::Array<capnp::word>>(record.canonicalize())) {
+  const wire::RecordWords made = wire::words_of(view());
+  if (made.data.size() > kMaxRecordDataWords || made.pointers.size() > kMaxRecordPointers) {
+    throw Error(ErrorCode::kLimit, "a record's fixed part is wider than the format allows");
+  }
+  if (words() * kWordBytes > kMaxRecordBytes) {
+    throw Error(ErrorCode::kLimit, "a record of " + std::to_string(words() * kWordBytes) +
+                                       " bytes is above the limit of " +
+                                       std::to_string(kMaxRecordBytes) + " (texts above " +
+                                       std::to_string(kInlineBytes) +
+                                       " bytes are kept apart and do not count)");
+  }
   // What no reader would open is not written.
-  const std::span<const wire::Word> segment(
-      reinterpret_cast<const wire::Word*>(words_->begin()), words_->size());
+  const std::span<const wire::Word> segment(reinterpret_cast<const wire::Word*>(words_->begin()),
+                                            words_->size());
   if (const auto wrong = wire::check_canonical(segment, kMaxRecordNesting)) {
     throw Error(ErrorCode::kLimit, "a record that no reader would open: " + *wrong);
   }
@@ -106,7 +78,7 @@ std::optional<std::string> check_message(Bytes payload) {
 void throw_as_damage(const kj::Exception& exception) {
   throw Error(ErrorCode::kDamaged, "a record is not what its schema says: " +
                                        std::string(exception.getDescription().cStr()) +
-                                       "; `sessiontool verify` shows where");
+                                       "; `sessiontool layout` shows the damaged frames");
 }
 
 }  // namespace session::format

@@ -191,6 +191,17 @@ bool is_set(DynamicStruct::Reader record, std::string_view path) {
   }
 }
 
+// One blob may stand in many fields, so its own limit does not bound what a record asks for.
+void require_bounded(capnp::List<schema::BlobRef>::Reader blobs) {
+  std::uint64_t left = format::kMaxBlobBytes;
+  for (const auto blob : blobs) {
+    if (blob.getSizeBytes() > left) {
+      throw Error(ErrorCode::kDamaged, "the blobs of a record are larger than the format allows");
+    }
+    left -= blob.getSizeBytes();
+  }
+}
+
 // In the order of their paths, so that a record has one form whatever came first. Of several with
 // one path the first stays: what was moved out just now.
 void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
@@ -202,6 +213,13 @@ void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
       std::unique(blobs.begin(), blobs.end(),
                   [](const LargeField& a, const LargeField& b) { return a.path == b.path; }),
       blobs.end());
+  std::uint64_t total = 0;
+  for (const LargeField& blob : blobs) total += blob.size_bytes;
+  if (total > format::kMaxBlobBytes) {
+    throw Error(ErrorCode::kLimit, "the large texts of one record have " + std::to_string(total) +
+                                       " bytes, which is above the limit of " +
+                                       std::to_string(format::kMaxBlobBytes));
+  }
   const auto n = static_cast<std::uint32_t>(blobs.size());
   auto list = record.init("blobs", n).as<DynamicList>();
   for (std::uint32_t i = 0; i < n; ++i) {
@@ -244,8 +262,13 @@ std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(Table table,
                                                                    const LoadBlob& load) {
   auto message = copy_of(record);
   auto root = message->getRoot<DynamicStruct>(table_schema(table));
+  require_bounded(blobs_of(record));
   for (const auto blob : blobs_of(record)) {
-    put_back(root, {blob.getPath().begin(), blob.getPath().size()}, load(digest_of(blob)));
+    const std::vector<std::byte> content = load(digest_of(blob));
+    if (content.size() != blob.getSizeBytes()) {
+      throw Error(ErrorCode::kDamaged, "a blob has another size than its record says");
+    }
+    put_back(root, {blob.getPath().begin(), blob.getPath().size()}, content);
   }
   root.clear("blobs");
   return message;

@@ -165,8 +165,8 @@ std::uint64_t commit_before(const FrameHeader& last) {
 
 [[noreturn]] void no_commit(const std::string& path) {
   throw Error(ErrorCode::kDamaged,
-              "no commit in this file can be believed; `sessiontool repair` brings back what its "
-              "pages still hold",
+              "no commit in this file can be believed; `sessiontool layout` shows what is "
+              "left of it",
               path);
 }
 
@@ -204,8 +204,8 @@ format::FileHeader read_file_header(io::File& file, const std::string& path) {
         damage->kind == format::DamageKind::kBeyondEnd) {
       throw Error(ErrorCode::kNotASession,
                   "not a session file (" + damage->detail +
-                      "); `sessiontool import` reads other formats, and `sessiontool repair` a "
-                      "session whose header was destroyed",
+                      "); `sessiontool import` reads other formats, a session whose first bytes "
+                      "were destroyed is not read by this version",
                   path, 0);
     }
     throw damage->error();
@@ -219,7 +219,8 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
   const FrameReader frames(file, path, file_tag, size);
   const std::uint64_t written = end_of_nonzero(file, path, format::kFileHeaderBytes, size);
   std::uint64_t from = (written - 1) & ~std::uint64_t{format::kAlignBytes - 1};
-  while (from >= format::kFileHeaderBytes) {
+  for (std::uint32_t doubted = 0;
+       from >= format::kFileHeaderBytes && doubted < format::kMaxDoubtedCommits; ++doubted) {
     const auto last = frames.last_header(from);
     if (!last) break;
     const std::uint64_t at = commit_before(*last);
@@ -234,8 +235,8 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
     }
     if (was_sealed(frames, at, header)) {
       throw Error(ErrorCode::kDamaged,
-                  "the last commit of this cleanly closed file is damaged; `sessiontool repair` "
-                  "mends it or goes back to an older revision",
+                  "the last commit of this cleanly closed file is damaged; older revisions stand "
+                  "before it: `sessiontool layout` shows them",
                   path, at);
     }
     // No commit lies between a frame and its home.

@@ -38,6 +38,9 @@ std::optional<std::string> check_structure(FrameKind kind, Bytes payload) {
         return format::check_index(format::read_root<schema::Index>(payload));
       case FrameKind::kCommit:
         return format::check_commit(format::read_root<schema::Commit>(payload));
+      case FrameKind::kSeal:
+        (void)format::read_root<schema::Seal>(payload);  // throws if it is none
+        return std::nullopt;
       default:
         return std::nullopt;
     }

@@ -98,12 +98,18 @@ std::shared_ptr<const View> View::open(std::shared_ptr<const PageSource> pages,
 
 void View::load(std::uint64_t commit_offset) {
   std::vector<LoadedCommit> chain;  // newest first
-  chain.push_back(load_commit(*pages_, commit_offset));
+  std::uint64_t chain_bytes = 0;
+  const auto follow = [&](std::uint64_t offset) {
+    chain.push_back(load_commit(*pages_, offset));
+    // Compressed, a gigabyte of deltas can stand in a small file.
+    chain_bytes += chain.back().page.size_bytes;
+    if (chain_bytes > format::kMaxChainBytes) bad_link(commit_offset, "too large a chain");
+  };
+  follow(commit_offset);
   while (!chain.back().reader.hasTrees()) {
     if (chain.size() > format::kMaxChainDeltas) bad_link(commit_offset, "a chain without trees");
-    const LoadedCommit& newer = chain.back();
-    const std::uint64_t parent = newer.reader.getParentRevision();
-    chain.push_back(load_commit(*pages_, newer.home));
+    const std::uint64_t parent = chain.back().reader.getParentRevision();
+    follow(chain.back().home);
     if (chain.back().reader.getRevision() != parent) {
       bad_link(chain.back().offset, "a commit's parent has another number than it says");
     }
@@ -117,9 +123,10 @@ void View::load(std::uint64_t commit_offset) {
   // Trees may be older than the commit that carries them: a fold beside ongoing commits.
   while (chain.back().reader.getRevision() > trees.getRevision()) {
     if (chain.size() > 2 * format::kMaxChainDeltas) bad_link(commit_offset, "a chain too long");
-    LoadedCommit older = load_commit(*pages_, chain.back().home);
-    if (older.reader.getRevision() <= trees.getRevision()) break;
-    chain.push_back(std::move(older));
+    follow(chain.back().home);
+    if (chain.back().reader.getRevision() > trees.getRevision()) continue;
+    chain.pop_back();
+    break;
   }
 
   std::vector<schema::Commit::Reader> deltas;
@@ -192,7 +199,12 @@ std::vector<std::byte> View::blob(const Digest& digest) const {
   if (record.getSizeBytes() > format::kMaxBlobBytes) {
     throw Error(ErrorCode::kDamaged, "a blob of an impossible size");
   }
+  std::uint64_t last_offset = 0;
   for (const auto part : record.getParts()) {
+    // So no frame is read twice: a blob is not larger than what the file holds for it.
+    if (part.getOffset() <= last_offset)
+      bad_link(part.getOffset(), "a blob's parts are not in order");
+    last_offset = part.getOffset();
     const Page page = pages_->fetch(part.getOffset(), FrameKind::kBlob);
     if (page.size_bytes > record.getSizeBytes() - content.size()) {
       bad_link(part.getOffset(), "a blob is longer than its table says");
@@ -248,9 +260,17 @@ void View::history(const std::function<bool(const RevisionInfo&)>& visit) const 
     return !pending_.empty() && revision >= pending_.front().revision;
   };
   if (!in_pending(trees_commit_.revision) && !visit(trees_commit_)) return;
+  std::uint64_t newer = trees_commit_.revision;
   for (std::uint64_t rank = stored_revisions(); rank > 0; --rank) {
     const RevisionInfo stored = stored_revision(rank - 1);
-    if (!visit(describe(load_commit(*pages_, stored.offset)))) return;
+    // Numbers that fall bound the walk by the revisions there are, whatever the pages count.
+    if (stored.revision >= newer) bad_link(trees_commit_.offset, "revisions that are out of order");
+    newer = stored.revision;
+    const RevisionInfo info = describe(load_commit(*pages_, stored.offset));
+    if (info.revision != stored.revision) {
+      bad_link(stored.offset, "a commit has another number than the revisions table says");
+    }
+    if (!visit(info)) return;
   }
 }
 

@@ -1,5 +1,6 @@
 // Commands that write: dry runs, outputs, and what a failure leaves behind.
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,6 +200,28 @@ TEST_F(Import, ABadSourceIsFiveWithLineAndColumn) {
   EXPECT_NE(result.err.find("line 3, column"), std::string::npos) << result.err;
 }
 
+TEST_F(Import, InterruptedLeavesNothingBehind) {
+  std::string issues;
+  for (int i = 0; i < 40'000; ++i) {
+    issues += R"({"id":"bd-)" + std::to_string(i) + R"(","title":"One of many","description":")" +
+              std::string(1000, 'x') +
+              R"(","status":"open","issue_type":"task",)"
+              R"("created_at":"2025-12-13T10:00:00Z","updated_at":"2025-12-13T10:00:00Z"})"
+              "\n";
+  }
+  write_file(path("many.jsonl"), issues);
+  RunningProgram import(SESSIONTOOL_BINARY,
+                        {"import", path("many.jsonl"), "-o", path("new.session")});
+  while (!std::filesystem::exists(path("new.session.lock"))) ::usleep(1000);
+  import.send_signal(SIGINT);
+  const ProgramResult result = import.wait();
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_NE(result.err.find("interrupted"), std::string::npos) << result.err;
+  const auto left = files_in(directory());
+  EXPECT_EQ(left.size(), 1U);
+  EXPECT_EQ(left.begin()->first, path("many.jsonl"));
+}
+
 TEST_F(Import, WhatComesInGoesOutAgain) {
   const std::string source = issues();
   ASSERT_EQ(tool({"import", source, "-o", path("new.session")}).exit_code, 0);
@@ -248,6 +271,34 @@ TEST_F(Apply, ABadLineChangesNothingAndIsNamed) {
   EXPECT_NE(result.err.find("ops.jsonl"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("line 2"), std::string::npos) << result.err;
   EXPECT_EQ(number_at(at(tool_json({"info", file}), "head"), "revision"), "3");
+}
+
+// What a person sees while `apply` waits for a slow input.
+std::string seen_while_reading(const std::string& file, const std::vector<std::string>& more) {
+  ProgramOptions terminal;
+  terminal.on_terminal = true;
+  terminal.environment = {{"TERM", "xterm"}, {"COLUMNS", ""}};
+  std::vector<std::string> arguments = {"apply", file, "-n"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  RunningProgram apply(SESSIONTOOL_BINARY, arguments, terminal);
+  apply.write(kDeleteDocs);
+  ::usleep(500'000);  // longer than work may take without a bar
+  apply.write(kDeleteDocs);
+  return apply.wait().out;
+}
+
+TEST_F(Change, LongWorkShowsProgressOnATerminalAndTakesItAway) {
+  const std::string seen = seen_while_reading(sample(), {});
+  const std::size_t bar = seen.find("reading  ");
+  const std::size_t result = seen.find("would be revision");
+  ASSERT_NE(bar, std::string::npos) << seen;
+  ASSERT_NE(result, std::string::npos) << seen;
+  EXPECT_LT(bar, result);
+  EXPECT_NE(seen.find("\r\x1b[K", bar), std::string::npos);
+}
+
+TEST_F(Change, QuietShowsNoProgress) {
+  EXPECT_EQ(seen_while_reading(sample(), {"--quiet"}), "");
 }
 
 TEST_F(Change, MessagesOfTheLibraryNameTheNextStep) {

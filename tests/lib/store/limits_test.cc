@@ -123,6 +123,38 @@ TEST_F(Limits, ARecordIsNotTooWide) {
   EXPECT_EQ(wide(format::kMaxRecordDataWords, format::kMaxRecordPointers), ErrorCode::kInternal);
 }
 
+// What no reader would open, no writer writes.
+TEST_F(Limits, ARecordIsNotTooDeep) {
+  for (const std::uint32_t depth : {10U, format::kMaxRecordNesting - 1, format::kMaxRecordNesting,
+                                    format::kMaxNesting, 5'000U}) {
+    capnp::MallocMessageBuilder message;
+    auto at = message.initRoot<capnp::AnyPointer>().initAsAnyStruct(0, 10);
+    for (std::uint32_t i = 1; i < depth; ++i) {
+      at = at.getPointerSection()[i == 1 ? 9U : 0U].initAsAnyStruct(1, 1);
+    }
+    at.getDataSection()[0] = 1;
+    const ErrorCode code = refused_record(
+        Table::kValues, "deep/1", message.getRoot<capnp::AnyPointer>().getAs<capnp::AnyStruct>());
+    const bool fits = depth <= format::kMaxRecordNesting;
+    EXPECT_EQ(code, fits ? ErrorCode::kInternal : ErrorCode::kLimit) << depth;
+    (void)writer_.begin().commit(folded());
+    ++commits_;
+    EXPECT_EQ(contradiction_in(read_on(disk_).head()), "");
+  }
+}
+
+// Elements that take no room could cost a reader more than the record is worth.
+TEST_F(Limits, ARecordHasNoCrowdOfEmptyElements) {
+  for (const std::uint32_t comments : {10U, 1'000U, 100'000U}) {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<schema::Task>().initComments(comments);
+    const ErrorCode code = refused([&](Transaction& change) {
+      change.upsert("t", message.getRoot<schema::Task>().asReader());
+    });
+    EXPECT_EQ(code, comments > 10 ? ErrorCode::kLimit : ErrorCode::kInternal);
+  }
+}
+
 TEST_F(Limits, ABlobIsNotTooLarge) {
   const Untouched gigabyte(format::kMaxBlobBytes + 1);
   ASSERT_TRUE(gigabyte.ok());
