@@ -65,7 +65,7 @@ TEST(Roots, OfTablesOfALaterVersionArePassedOver) {
   for (const RootRef& ref : roots) EXPECT_TRUE(ref.empty());
 }
 
-TEST(Fingerprint, CoversNumberCountAndDigestOfContentTables) {
+TEST(FingerprintOfRoots, CoversNumberCountAndDigestOfContentTables) {
   RandomRecord random(test::random_seed());
   Roots roots{};
   for (const Table table : kAllTables) roots[slot(table)] = random_root(random);
@@ -85,7 +85,7 @@ TEST(Fingerprint, CoversNumberCountAndDigestOfContentTables) {
   }
 }
 
-TEST(Fingerprint, SkipsEmptyTables) {
+TEST(FingerprintOfRoots, SkipsEmptyTables) {
   RandomRecord random(test::random_seed());
   Roots roots{};
   roots[slot(Table::kTasks)] = random_root(random);
