@@ -48,7 +48,7 @@ void describe_commit(Bytes payload, LayoutEntry& entry) {
   }
   if (entry.home != 0) entry.points_to.push_back(entry.home);
   if (!commit.hasTrees()) {
-    entry.points_to.push_back(commit.getTreesOffset());
+    if (commit.getTreesOffset() != entry.home) entry.points_to.push_back(commit.getTreesOffset());
     return;
   }
   for (const auto root : commit.getTrees().getRoots()) {
