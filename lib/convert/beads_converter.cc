@@ -24,7 +24,8 @@ class BeadsConverter : public Converter {
     if (!source.first_line || !source.first_line->is_object()) return false;
     const json::Value& issue = *source.first_line;
     return get_text(issue, "id") && get_text(issue, "title") &&
-           (issue.find("issue_type") != nullptr || issue.find("created_at") != nullptr);
+           (issue.find("issue_type") != nullptr || issue.find("created_at") != nullptr ||
+            issue.find("status") != nullptr);
   }
 
   void read(const std::string& path, ImportContext& into) const override {
