@@ -155,7 +155,8 @@ TEST_F(Import, NamesThePlaceOfWhatIsWrongAndLeavesNothing) {
 
 TEST_F(Import, StopsAtAnExistingFilesLastWholeRevision) {
   (void)import({source("1.jsonl", kFirst)});
-  EXPECT_NE(message_of({source("2.jsonl", kSecond), source("bad.jsonl", "{")}), "");
+  EXPECT_NE(
+      message_of({source("2.jsonl", kSecond), source("bad.jsonl", std::string(kFirst) + "{")}), "");
   EXPECT_EQ(Reader::open(path_).head().revision(), 2U);
 }
 
