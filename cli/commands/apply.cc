@@ -1,8 +1,6 @@
 // sessiontool apply: upserts and deletes from JSON lines, in one commit.
 
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "cli/commands/commands.h"
 #include "cli/io/interrupt.h"
@@ -12,6 +10,7 @@
 #include "cli/render/text.h"
 #include "cli/render/units.h"
 #include "session/convert.h"
+#include "session/reader.h"
 #include "session/writer.h"
 
 namespace session::cli {
@@ -48,7 +47,9 @@ ApplyReport apply_to(Context& context, const Options& options, const std::string
 
 ApplyReport apply(Context& context, const Options& options) {
   if (!options.dry_run) return apply_to(context, options, options.file);
-  // Opening for writing may tidy up behind a crash; a dry run leaves even that alone.
+  // Opening for writing may tidy up behind a crash; a dry run leaves even that alone. What is wrong
+  // with the file is said of the file, and not of its copy.
+  static_cast<void>(Reader::open(options.file));
   const ScratchCopy copy(options.file);
   return apply_to(context, options, copy.path());
 }

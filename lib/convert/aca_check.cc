@@ -31,11 +31,11 @@ struct Tree {
 };
 
 Tree tree_of(const Value& document) {
-  static const json::Object kNone;
+  static const json::Object none;
   Tree result;
   result.tree = get_object(document, "task_tree");
   const Value* tasks = result.tree != nullptr ? get_object(*result.tree, "tasks") : nullptr;
-  result.tasks = tasks != nullptr ? &tasks->members() : &kNone;
+  result.tasks = tasks != nullptr ? &tasks->members() : &none;
   return result;
 }
 

@@ -77,7 +77,7 @@ std::optional<Layout> layout_from_name(std::string_view name) {
 }
 
 std::string session_place(Layout layout, std::string_view id) {
-  const std::string name(id);
+  std::string name(id);
   switch (layout) {
     case Layout::kSession:
       return "";

@@ -136,7 +136,8 @@ class ErrorBody {
   }
   ErrorBody& kept(std::string_view name, Value otherwise) {
     const Value* value = kept_.find(name);
-    return add(name, value != nullptr ? *value : std::move(otherwise));
+    if (value != nullptr) return add(name, *value);
+    return add(name, std::move(otherwise));
   }
   ErrorBody& message() { return add("message", text_or_empty(error_.getMessage())); }
   [[nodiscard]] Value take() {

@@ -277,8 +277,8 @@ void take_texts(const Value& object, std::string_view name, Room& room, Builder&
 }  // namespace
 
 const json::Array& executions_of(const Value& task) {
-  static const json::Array kNone;
-  return has_objects(task, kHistory) ? get_items(task, kHistory) : kNone;
+  static const json::Array none;
+  return has_objects(task, kHistory) ? get_items(task, kHistory) : none;
 }
 
 std::string execution_key(std::string_view task_key, std::size_t number) {

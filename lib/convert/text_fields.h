@@ -59,9 +59,9 @@ void set_text(std::string_view text, Builder& record,
 // The member's elements; none if there is no such list.
 [[nodiscard]] inline const json::Array& get_items(const json::Value& object,
                                                   std::string_view name) {
-  static const json::Array kNone;
+  static const json::Array none;
   const json::Value* value = object.find(name);
-  return value != nullptr && value->is_array() ? value->items() : kNone;
+  return value != nullptr && value->is_array() ? value->items() : none;
 }
 
 // Takes the member over if it is a string, else leaves the field null; says which.

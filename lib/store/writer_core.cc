@@ -389,7 +389,7 @@ std::shared_ptr<const View> WriterCore::head_view() const {
 }
 
 std::shared_ptr<const View> WriterCore::view_at(std::uint64_t revision) const {
-  const auto head = head_view();
+  auto head = head_view();
   if (revision == head->info().revision) return head;
   const auto offset = head->commit_offset(revision);
   if (!offset) {

@@ -263,6 +263,13 @@ TEST_F(Apply, TakesWhatShowPrints) {
   EXPECT_EQ(text_at(at(tool_json({"info", file}), "head"), "fingerprint"), before);
 }
 
+TEST_F(Apply, ADryRunSpeaksOfTheFileAndNotOfACopy) {
+  write_file(path("text"), std::string(200, '.'));
+  const ProgramResult result = tool({"apply", path("text"), "-n"});
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_TRUE(result.err.starts_with("sessiontool: " + path("text") + ":")) << result.err;
+}
+
 TEST_F(Apply, ABadLineChangesNothingAndIsNamed) {
   const std::string file = sample();
   write_file(path("ops.jsonl"), kDeleteDocs + "{\"table\": \"nonsense\"}\n");

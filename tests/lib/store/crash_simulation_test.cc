@@ -274,29 +274,6 @@ TEST_F(CrashSimulation, ShowsAWholeCommitAfterEveryOperationOfSmallWorkloads) {
   }
 }
 
-// As many as SESSIONTOOL_CRASH_CASES says, in all workloads together.
-TEST_F(CrashSimulation, ShowsAWholeCommitAfterRandomCrashes) {
-  constexpr std::size_t kStatesPerRun = 12;
-  std::size_t wanted = 5'000;
-  if (const char* given = std::getenv("SESSIONTOOL_CRASH_CASES")) {
-    wanted = std::strtoull(given, nullptr, 0);
-  }
-  const std::vector<Workload>& workloads = large_workloads();
-  std::vector<Stage> stages;
-  stages.reserve(workloads.size());
-  for (const Workload& workload : workloads) stages.emplace_back(workload);
-  for (std::size_t i = 0; crashes_ < wanted; ++i) {
-    const std::size_t which = i % stages.size();
-    const std::size_t n = random_() % (stages[which].operations() + 1);
-    Promise promise;
-    const SimulatedDisk disk = stages[which].crash_after(n, promise);
-    const std::string where = place(workloads[which], n) + ", seed " + std::to_string(seed_);
-    for (std::size_t state = 0; state < kStatesPerRun; ++state) {
-      ASSERT_NO_FATAL_FAILURE(check(disk.crashed(random_), promise, where));
-    }
-  }
-}
-
 TEST_F(CrashSimulation, SyncsWhatACommitNeedsWhenItIsTooMuchToVouchFor) {
   const Workload workload = {"beyond the bound", just_create, a_commit_beyond_the_unsynced_bound};
   const Stage stage(workload);
@@ -366,6 +343,37 @@ TEST_F(CrashSimulation, ReplacesASessionWholeOrNotAtAll) {
     if (finished) break;
   }
 }
+
+// As many cases as SESSIONTOOL_CRASH_CASES says, an equal share for each workload.
+class RandomCrashes : public CrashSimulation, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(RandomCrashes, ShowAWholeCommit) {
+  constexpr std::size_t kCases = 5'000;
+  constexpr std::size_t kStatesPerRun = 12;
+  const char* given = std::getenv("SESSIONTOOL_CRASH_CASES");
+  const std::size_t all = given != nullptr ? std::strtoull(given, nullptr, 0) : kCases;
+  const std::size_t share = all / large_workloads().size() + 1;
+  const Workload& workload = large_workloads()[GetParam()];
+  const Stage stage(workload);
+  while (crashes_ < share) {
+    const std::size_t n = random_() % (stage.operations() + 1);
+    Promise promise;
+    const SimulatedDisk disk = stage.crash_after(n, promise);
+    const std::string where = place(workload, n) + ", seed " + std::to_string(seed_);
+    for (std::size_t state = 0; state < kStatesPerRun && crashes_ < share; ++state) {
+      ASSERT_NO_FATAL_FAILURE(check(disk.crashed(random_), promise, where));
+    }
+  }
+}
+
+std::string workload_name(const ::testing::TestParamInfo<std::size_t>& info) {
+  std::string name = large_workloads()[info.param].name;
+  std::erase(name, ' ');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Workloads, RandomCrashes,
+                         ::testing::Range(std::size_t{0}, large_workloads().size()), workload_name);
 
 }  // namespace
 }  // namespace session::test
