@@ -53,8 +53,7 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
     throw Error(ErrorCode::kExists, "exists already; nothing was changed", path);
   }
   auto lock = files.lock(real);
-  std::shared_ptr<WriterCore> core(
-      new WriterCore(files, real, std::move(lock), options.clock));
+  std::shared_ptr<WriterCore> core(new WriterCore(files, real, std::move(lock), options.clock));
   core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
   core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
   const bool has_id = !format::all_zero(options.file_id);
@@ -117,8 +116,7 @@ std::shared_ptr<WriterCore> WriterCore::open(const std::string& path,
   }
   // Lock, then open: whoever replaced the file in between has let go of the lock by now.
   auto lock = files.lock(real);
-  std::shared_ptr<WriterCore> core(
-      new WriterCore(files, real, std::move(lock), options.clock));
+  std::shared_ptr<WriterCore> core(new WriterCore(files, real, std::move(lock), options.clock));
   try {
     core->dry_run_ = options.dry_run;
     core->file_ =
