@@ -267,7 +267,7 @@ TEST_F(Apply, ADryRunSpeaksOfTheFileAndNotOfACopy) {
   write_file(path("text"), std::string(200, '.'));
   const ProgramResult result = tool({"apply", path("text"), "-n"});
   EXPECT_EQ(result.exit_code, 5);
-  EXPECT_TRUE(result.err.starts_with("sessiontool: " + path("text") + ":")) << result.err;
+  EXPECT_TRUE(result.err.starts_with("sessiontool: " + path("text") + " ")) << result.err;
 }
 
 TEST_F(Apply, ABadLineChangesNothingAndIsNamed) {
