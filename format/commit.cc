@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 0> kKnownFeatures = {};
 
 Digest to_digest(capnp::Data::Reader data) {
   Digest digest{};
-  std::memcpy(digest.data(), data.begin(), std::min(data.size(), digest.size()));
+  if (data.size() == digest.size()) std::memcpy(digest.data(), data.begin(), digest.size());
   return digest;
 }
 

@@ -33,7 +33,9 @@ std::uint32_t shared_prefix(std::string_view first, std::string_view last) {
 // The 8 bytes behind `skip`, so that comparing numbers compares keys.
 std::uint64_t key_prefix(std::string_view key, std::uint32_t skip) {
   std::uint64_t prefix = 0;
+  // An empty view may have no address, which memcpy must not be given.
   const std::string_view rest = key.substr(std::min<std::size_t>(skip, key.size()));
+  if (rest.empty()) return 0;
   std::memcpy(&prefix, rest.data(), std::min(rest.size(), sizeof prefix));
   return __builtin_bswap64(prefix);
 }
@@ -102,7 +104,7 @@ Stride widest(std::span<const LeafItem> items) {
 // are carried along (G13).
 void copy_record(RecordView from, capnp::AnyStruct::Builder to) {
   const auto data = from.getDataSection();
-  std::memcpy(to.getDataSection().begin(), data.begin(), data.size());
+  std::copy(data.begin(), data.end(), to.getDataSection().begin());
   const auto pointers = from.getPointerSection();
   auto target = to.getPointerSection();
   for (std::uint32_t i = 0; i < pointers.size(); ++i) {

@@ -119,7 +119,7 @@ void put_back(DynamicStruct::Builder record, std::string_view path, Bytes conten
         std::copy(text.begin(), text.end(), out.begin());
       } else if (type.isData()) {
         auto out = record.init(field, static_cast<std::uint32_t>(content.size())).as<capnp::Data>();
-        std::memcpy(out.begin(), content.data(), content.size());
+        if (!content.empty()) std::memcpy(out.begin(), content.data(), content.size());
       } else {
         bad_path(whole);
       }
