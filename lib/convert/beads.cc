@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -106,8 +107,11 @@ void read_priority(const Value& issue, schema::Task::Builder task) {
 void read_estimate(const Value& issue, schema::Task::Builder task) {
   const Value* minutes = issue.find("estimated_minutes");
   if (minutes == nullptr || !minutes->is_number()) return;
-  const auto number = plain_number<std::int32_t>(minutes->lexeme());
-  if (number) task.setEstimatedNanos(*number * kNanosPerMinute);
+  const auto number = plain_number<std::int64_t>(minutes->lexeme());
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanosPerMinute;
+  if (number && *number >= -kMost && *number <= kMost) {
+    task.setEstimatedNanos(*number * kNanosPerMinute);
+  }
 }
 
 void read_status(const Value& issue, schema::Task::Builder task) {

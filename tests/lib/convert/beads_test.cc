@@ -120,6 +120,20 @@ TEST(Beads, TellsAbsentNullEmptyAndDefaultApart) {
   }
 }
 
+TEST(Beads, AnEstimateNoDurationCanHoldStaysBesideTheRecord) {
+  // The first two are the largest that fit; multiplied by the nanoseconds of a minute, the others
+  // overflow.
+  for (const std::string_view minutes :
+       {"153722867", "-153722867", "153722868", "2147483647", "-2147483648", "9223372036854775807",
+        "-9223372036854775808", "9223372036854775808"}) {
+    const Value issue = parse(R"({"id":"x","estimated_minutes":)" + std::string(minutes) + "}");
+    const Imported imported(issue);
+    const bool fits = minutes.ends_with("153722867");
+    EXPECT_EQ(imported.reader().getEstimatedNanos() != 0, fits) << minutes;
+    EXPECT_EQ(imported.back(), issue) << minutes;
+  }
+}
+
 TEST(Beads, PassesOverEdgesOfOtherIssues) {
   const Value issue = parse(
       R"({"id":"x","dependencies":[{"issue_id":"other","depends_on_id":"y","type":"parent-child"},)"
