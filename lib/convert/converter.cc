@@ -212,6 +212,7 @@ const std::vector<std::unique_ptr<Converter>>& converters() {
     list.push_back(make_jsonl_converter());
     list.push_back(make_beads_converter());
     list.push_back(make_aca_converter());
+    list.push_back(make_claude_code_converter());
     return list;
   }();
   return all;
