@@ -226,12 +226,16 @@ void Work::ran_in(std::string_view directory) {
   directory_ = std::string(directory);
 }
 
-void Work::property(std::string_view name, std::string_view value) {
-  if (value.empty() || properties_.size() == kMostProperties) return;
+void Work::property(std::string_view name, std::string_view text) {
+  if (!text.empty()) property(name, json::Value::string(text));
+}
+
+void Work::property(std::string_view name, const json::Value& value) {
+  if (properties_.size() == kMostProperties) return;
   for (const auto& [known, _] : properties_) {
     if (known == name) return;
   }
-  properties_.emplace_back(name, value);
+  properties_.emplace_back(name, json::to_text(value));
 }
 
 void Work::put_tasks(ImportContext& into) const {
@@ -291,8 +295,7 @@ void Work::put_session(ImportContext& into) const {
       for (unsigned i = 0; i < list.size(); ++i) {
         schema::Property::Builder property = list[i];
         set_text(properties_[i].first, property, &schema::Property::Builder::initName);
-        set_text(json::to_text(json::Value::string(properties_[i].second)), property,
-                 &schema::Property::Builder::initValue);
+        set_text(properties_[i].second, property, &schema::Property::Builder::initValue);
       }
     }
     into.put("metadata", record.asReader());

@@ -70,8 +70,9 @@ class Work {
 
   // The first directory is the workspace, the last one the working directory.
   void ran_in(std::string_view directory);
-  // A property of the session; the first value stays.
-  void property(std::string_view name, std::string_view value);
+  // A property of the session; the first value stays. An empty text is none.
+  void property(std::string_view name, std::string_view text);
+  void property(std::string_view name, const json::Value& value);
 
   // Enters it all and erases what an earlier import of this format made and this one has not:
   // messages, tasks, files and the session's own records.
@@ -97,7 +98,7 @@ class Work {
   std::uint64_t files_left_out_ = 0;
   std::string workspace_;
   std::string directory_;
-  std::vector<std::pair<std::string, std::string>> properties_;
+  std::vector<std::pair<std::string, std::string>> properties_;  // name and JSON
 };
 
 // A file a patch in the form of apply_patch names, with what happens to it.
