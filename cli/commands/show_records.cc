@@ -95,10 +95,13 @@ void show_messages(Context& context, const ShowRequest& request) {
   }
   const Style style = context.style();
   Page page(context.out(), style);
-  each_whole<schema::Message>(request, each_last<schema::Message>,
-                              [&page](std::string_view key, schema::Message::Reader message) {
-                                write_message(page, key, message);
-                              });
+  Conversation conversation(page, context.columns());
+  each_whole<schema::Message>(
+      request, each_last<schema::Message>,
+      [&conversation](std::string_view key, schema::Message::Reader message) {
+        conversation.add(key, message);
+      });
+  conversation.finish();
 }
 
 void show_files(Context& context, const ShowRequest& request) {

@@ -281,9 +281,10 @@ TEST_F(Show, MessagesReadAsAConversation) {
     change.upsert("0000000007", record.asReader());
   });
   const std::string out = shown({"show", file, "messages"});
-  EXPECT_TRUE(has(out, "#7 assistant  some-model  1,234 out tokens\n  Let me look.\n")) << out;
-  EXPECT_TRUE(has(out, "  → Read\n    {\"path\": \"a.cc\"}\n")) << out;
-  EXPECT_TRUE(has(out, "    line 10\n    … 20 more lines\n")) << out;
+  EXPECT_TRUE(has(out, "#7 assistant  some-model\n  Let me look.\n")) << out;
+  EXPECT_TRUE(has(out, "  → Read  a.cc\n  ← result  231 B\n    line 1\n")) << out;
+  EXPECT_TRUE(has(out, "    line 6\n    … 24 more lines\n")) << out;
+  EXPECT_TRUE(has(out, "\n1 message · 1 tool call · tokens: 1,234 out\n")) << out;
 }
 
 TEST_F(Show, ALargeTextIsShownWhole) {
