@@ -85,7 +85,8 @@ void break_line(std::string_view line, std::size_t columns, std::vector<std::str
 
 std::size_t count_lines(std::string_view text) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  return text.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  return text.empty() ? 0
+                      : 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
 // The name of an entry that is no message.
@@ -98,15 +99,19 @@ std::string_view event_name(schema::Message::Reader message) {
   return {};
 }
 
-bool says_something(schema::Message::Reader message) {
-  if (message.getText().size() != 0) return true;
+bool has_block(schema::Message::Reader message, schema::Block::Kind kind) {
   for (const auto block : message.getBlocks()) {
-    if (block.getKind() == schema::Block::Kind::TEXT ||
-        block.getKind() == schema::Block::Kind::THINKING) {
-      return true;
-    }
+    if (block.getKind() == kind) return true;
   }
   return false;
+}
+
+bool says_something(schema::Message::Reader message) {
+  return message.getText().size() != 0 || has_block(message, schema::Block::Kind::TEXT);
+}
+
+bool only_thinks(schema::Message::Reader message) {
+  return !says_something(message) && has_block(message, schema::Block::Kind::THINKING);
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view between) {
@@ -144,8 +149,7 @@ void Conversation::text(std::string_view text, std::size_t indent, std::size_t m
   std::size_t shown = 0;
   while (!rest.empty()) {
     if (most_lines > 0 && shown == most_lines) {
-      line(margin +
-           page_.style().paint(Ink::kDim, "… " + counted(count_lines(rest), "more line")));
+      line(margin + page_.style().paint(Ink::kDim, "… " + counted(count_lines(rest), "more line")));
       return;
     }
     const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -185,12 +189,13 @@ void Conversation::count_tokens(schema::Message::Reader message) {
   totals_.output_tokens += message.getOutputTokens();
 }
 
-// Calls and results belong to the turn before them.
+// Calls and results belong to the turn before them, and what is said to the thought before it.
 bool Conversation::opens_turn(const Speaker& speaker, schema::Message::Reader message) const {
   if (!has_last_ || speaker.is_side != last_.is_side || speaker.agent != last_.agent) return true;
-  const bool is_work = !says_something(message) && message.getBlocks().size() != 0 &&
-                       (speaker.role == schema::Role::TOOL ||
-                        speaker.role == schema::Role::ASSISTANT);
+  if (last_thought_ && speaker.role == last_.role) return false;
+  const bool is_work =
+      !says_something(message) && !only_thinks(message) && message.getBlocks().size() != 0 &&
+      (speaker.role == schema::Role::TOOL || speaker.role == schema::Role::ASSISTANT);
   const bool follows_work =
       last_.role == schema::Role::TOOL || last_.role == schema::Role::ASSISTANT;
   return !is_work || !follows_work;
@@ -210,8 +215,7 @@ void Conversation::head(std::string_view key, const Speaker& speaker,
   if (message.hasTask()) add("task " + std::string(view(message.getTask())));
   if (speaker.is_side) add("side chain");
   line(style.paint(Ink::kDim, "#" + one_line(short_key(key))) + " " +
-       style.paint(role_ink(speaker.role), role_word(speaker.role)) +
-       style.paint(Ink::kDim, rest));
+       style.paint(role_ink(speaker.role), role_word(speaker.role)) + style.paint(Ink::kDim, rest));
 }
 
 std::string Conversation::name_of_call(std::string_view call_id) const {
@@ -245,7 +249,8 @@ void Conversation::result(schema::Block::Reader block) {
   const std::string arrow =
       "← " + name_of_call(view(block.getCallId())) + (block.getIsError() ? " failed" : "");
   if (lines > 1) {
-    line("  " + style.paint(ink, arrow) + style.paint(Ink::kDim, "  " + human_bytes(output.size())));
+    line("  " + style.paint(ink, arrow) +
+         style.paint(Ink::kDim, "  " + human_bytes(output.size())));
     text(output, 4, kResultLines, Ink::kPlain);
     return;
   }
@@ -306,6 +311,7 @@ void Conversation::add(std::string_view key, schema::Message::Reader message) {
   }
   last_ = speaker;
   has_last_ = true;
+  last_thought_ = only_thinks(message);
   if (opens) head(key, speaker, message);
   const bool is_program = is_of_program(speaker.role);
   text(view(message.getText()), 2, is_program ? kProgramLines : 0,

@@ -60,6 +60,7 @@ class Conversation {
   Totals totals_;
   Speaker last_;
   bool has_last_ = false;
+  bool last_thought_ = false;  // and did nothing else
   // Of the last use of a model: the messages it was cut into all repeat its tokens.
   std::tuple<std::string, std::uint32_t, std::uint32_t> last_use_;
   std::uint32_t last_output_tokens_ = 0;

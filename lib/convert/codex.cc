@@ -82,8 +82,9 @@ void read_message(const Value& item, Builder message) {
   }
   transcript::set_blocks(pieces, message);
   const std::string_view text = view(message.asReader().getText());
-  const bool is_program = std::any_of(kProgramTexts.begin(), kProgramTexts.end(),
-                                      [&](std::string_view head) { return text.starts_with(head); });
+  const bool is_program =
+      std::any_of(kProgramTexts.begin(), kProgramTexts.end(),
+                  [&](std::string_view head) { return text.starts_with(head); });
   if (message.getRole() == Role::DEVELOPER || (message.getRole() == Role::USER && is_program)) {
     hide(message);
   }
@@ -331,7 +332,8 @@ Value item_of(Reader message) {
   // A message with a text and a call at once comes from another agent; its text is what matters.
   if (!message.hasText()) {
     if (const auto call = first_of(message, Block::Kind::TOOL_CALL)) return call_item(*call);
-    if (const auto result = first_of(message, Block::Kind::TOOL_RESULT)) return output_item(*result);
+    if (const auto result = first_of(message, Block::Kind::TOOL_RESULT))
+      return output_item(*result);
     if (first_of(message, Block::Kind::THINKING)) return reasoning_item(message);
   }
   return message_item(message);

@@ -1,9 +1,11 @@
 #pragma once
 // A line of a Codex rollout and a message, both ways: the mapping alone, without files.
 //
-//   lines     {"timestamp", "type", "payload"}; before that form existed the payload stood bare, and
+//   lines     {"timestamp", "type", "payload"}; before that form existed the payload stood bare,
+//   and
 //             so it is written for a message without a time
-//   messages  response_item/message, with its role; its first text is the message's, what else is in
+//   messages  response_item/message, with its role; its first text is the message's, what else is
+//   in
 //             it are blocks. Instructions a program put in (developer, AGENTS.md, the environment)
 //             are not shown
 //   thinking  response_item/reasoning: a block for each part of the summary and the content

@@ -93,8 +93,7 @@ class Follower {
   }
 
   // The patch a call applies: as its input, as an argument, or as what a shell is to run.
-  static std::string patch_in(const Value& payload, std::string_view name,
-                              const Value& arguments) {
+  static std::string patch_in(const Value& payload, std::string_view name, const Value& arguments) {
     if (name == "apply_patch") {
       const auto input = get_text(payload, "input");
       return std::string(input ? *input : get_text(arguments, "input").value_or(""));

@@ -8,8 +8,8 @@
 //                (thinking), the action (tool call) and the observation (tool result)
 //
 // Actions are command lines: the tool's name is their first word, its input the whole as a JSON
-// string. What the fields do not say exactly, the state among it, is kept in `extra` (transcript.h),
-// so an entry comes back as it was, even one that is no object.
+// string. What the fields do not say exactly, the state among it, is kept in `extra`
+// (transcript.h), so an entry comes back as it was, even one that is no object.
 
 #include "lib/convert/json.h"
 #include "session/schema/record.capnp.h"

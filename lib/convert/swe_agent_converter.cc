@@ -1,9 +1,9 @@
 // Trajectories of SWE-agent: one JSON document (lib/convert/swe_agent.h maps its two lists).
 //
 // The entries of "history" are the messages "history/<place>", those of "trajectory" the messages
-// "trajectory/<place>". Both tell the same conversation, so the steps are not shown where there is a
-// history. Everything else of the document is the value "swe-agent/document", in which the lists are
-// empty.
+// "trajectory/<place>". Both tell the same conversation, so the steps are not shown where there is
+// a history. Everything else of the document is the value "swe-agent/document", in which the lists
+// are empty.
 
 #include <capnp/message.h>
 

@@ -75,16 +75,17 @@ class Encoder {
   struct Known {
     std::string path;
     std::string text;
-    std::size_t next = 0;  // behind the last piece that was found: pieces come in order
+    std::optional<std::size_t> offset;  // in its field, of a piece that was found there
+    std::size_t next = 0;               // behind the last piece that was found: they come in order
   };
 
   static std::string path_of(std::size_t block) {
     return "blocks." + std::to_string(block) + ".text";
   }
 
-  void know(std::string path, std::string_view text) {
+  void know(std::string path, std::string_view text, std::optional<std::size_t> offset = {}) {
     if (text.size() < kLeastReferredBytes || known_.size() == kMostKnownTexts) return;
-    known_.push_back({std::move(path), std::string(text)});
+    known_.push_back({std::move(path), std::string(text), offset});
   }
 
   static Value whole(std::string_view path) {
@@ -106,15 +107,19 @@ class Encoder {
   std::optional<Value> refer(std::string_view text, std::string_view name) {
     if (text.size() < kLeastReferredBytes) return std::nullopt;
     for (const Known& known : known_) {
-      if (known.text == text) return whole(known.path);
+      if (known.text != text) continue;
+      return known.offset ? piece(known.path, *known.offset, text.size()) : whole(known.path);
     }
     for (Known& known : known_) {
+      if (known.offset) continue;
       // A line break stands between pieces that were joined.
       for (const std::size_t at : {std::size_t{0}, known.next, known.next + 1}) {
         if (at > known.text.size()) continue;
         if (!std::string_view(known.text).substr(at).starts_with(text)) continue;
         known.next = at + text.size();
-        return piece(known.path, at, text.size());
+        const std::string path = known.path;
+        know(path, text, at);
+        return piece(path, at, text.size());
       }
     }
     if (text.size() <= format::kInlineBytes) return std::nullopt;

@@ -1,0 +1,98 @@
+#pragma once
+// A transcript in and out again, as a whole: what the tests of the three formats share.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/convert/converter.h"
+#include "lib/convert/json.h"
+#include "session/convert.h"
+#include "session/reader.h"
+#include "tests/support/temp_dir.h"
+
+namespace session::test {
+
+[[nodiscard]] inline std::string text_of(capnp::Text::Reader text) {
+  return {text.begin(), text.size()};
+}
+
+class TranscriptSession : public ::testing::Test {
+ protected:
+  explicit TranscriptSession(SourceFormat format) : format_(format) {}
+
+  std::string write(std::string_view name, std::string_view text) {
+    std::ofstream(dir_.file(name), std::ios::binary) << text;
+    return dir_.file(name);
+  }
+  ImportedSource import_file(const std::string& path) {
+    ImportOptions options;
+    options.from = format_;
+    return import_sources({path}, session_, options).sources.at(0);
+  }
+  ImportedSource import_text(std::string_view text) { return import_file(write("source", text)); }
+
+  [[nodiscard]] Snapshot head() const { return Reader::open(session_).head(); }
+  [[nodiscard]] std::string exported() const {
+    std::ostringstream out;
+    (void)export_session(head(), format_, out);
+    return out.str();
+  }
+  [[nodiscard]] static std::vector<convert::json::Value> lines_of(const std::string& text) {
+    std::vector<convert::json::Value> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+      if (!line.empty()) {
+        lines.push_back(convert::json::parse(line, {.max_depth = convert::json::kMaxOwnJsonDepth}));
+      }
+    }
+    return lines;
+  }
+  // The message of the error the import ends with.
+  std::string refusal(std::string_view text) {
+    try {
+      (void)import_text(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kBadSource);
+      EXPECT_FALSE(std::filesystem::exists(session_));
+      return error.message();
+    }
+    return "imported";
+  }
+  void start_anew() { std::filesystem::remove(session_); }
+
+  // A sample of the shared data: it comes back, a second import changes nothing, and the size of
+  // the file is in a reasonable relation to that of the source.
+  void check_sample(const std::string& path) {
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
+    EXPECT_EQ(&convert::recognise(path), &convert::converter_for(format_));
+    const ImportedSource first = import_file(path);
+    EXPECT_TRUE(first.warnings.empty());
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream source;
+    source << in.rdbuf();
+    if (format_ == SourceFormat::kSweAgent) {
+      EXPECT_EQ(convert::json::parse(exported()), convert::json::parse(source.str()));
+    } else {
+      EXPECT_EQ(lines_of(exported()), lines_of(source.str()));
+    }
+    const ImportedSource second = import_file(path);
+    EXPECT_EQ(second.upserts + second.erases, 0U);
+    EXPECT_EQ(second.revision, first.revision);
+    const auto file_bytes = std::filesystem::file_size(session_);
+    std::cout << source.str().size() << " bytes of source, " << file_bytes << " of session file, "
+              << first.upserts << " records\n";
+    EXPECT_LT(file_bytes, 2 * source.str().size());
+  }
+
+  TempDir dir_;
+  SourceFormat format_;
+  std::string session_ = dir_.file("work.session");
+};
+
+}  // namespace session::test
