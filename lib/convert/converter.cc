@@ -215,6 +215,7 @@ const std::vector<std::unique_ptr<Converter>>& converters() {
     list.push_back(make_claude_code_converter());
     list.push_back(make_codex_converter());
     list.push_back(make_swe_agent_converter());
+    list.push_back(make_taskmaster_converter());
     return list;
   }();
   return all;

@@ -142,6 +142,7 @@ class Converter {
 [[nodiscard]] std::unique_ptr<Converter> make_claude_code_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_codex_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_swe_agent_converter();
+[[nodiscard]] std::unique_ptr<Converter> make_taskmaster_converter();
 
 // Runs `f`; an Error of kBadSource gets the file's name, one about a JSON text its line.
 template <class F>
