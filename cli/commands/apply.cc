@@ -5,12 +5,10 @@
 #include "cli/commands/commands.h"
 #include "cli/io/interrupt.h"
 #include "cli/io/output_file.h"
-#include "cli/io/scratch_copy.h"
 #include "cli/io/streams.h"
 #include "cli/render/text.h"
 #include "cli/render/units.h"
 #include "session/convert.h"
-#include "session/reader.h"
 #include "session/writer.h"
 
 namespace session::cli {
@@ -23,8 +21,10 @@ struct Options {
   bool dry_run = false;
 };
 
-ApplyReport apply_to(Context& context, const Options& options, const std::string& file) {
-  Writer writer = Writer::open(file);
+ApplyReport apply(Context& context, const Options& options) {
+  WriterOptions open;
+  open.dry_run = options.dry_run;
+  Writer writer = Writer::open(options.file, open);
   Transaction change = writer.begin();
   Input operations(options.operations, context.progress());
   ApplyReport report = apply_operations(change, operations, operations.name());
@@ -43,15 +43,6 @@ ApplyReport apply_to(Context& context, const Options& options, const std::string
   }
   writer.close();
   return report;
-}
-
-ApplyReport apply(Context& context, const Options& options) {
-  if (!options.dry_run) return apply_to(context, options, options.file);
-  // Opening for writing may tidy up behind a crash; a dry run leaves even that alone. What is wrong
-  // with the file is said of the file, and not of its copy.
-  static_cast<void>(Reader::open(options.file));
-  const ScratchCopy copy(options.file);
-  return apply_to(context, options, copy.path());
 }
 
 ExitCode run(Context& context, const Options& options) {

@@ -36,16 +36,6 @@ bool goes_to_directory(const Options& options) {
   return is_directory_format(source_format_from_name(options.to).value());
 }
 
-ExportReport write_stream(Context& context, const Snapshot& snapshot, SourceFormat format,
-                          FdOutput& out) {
-  try {
-    return export_session(snapshot, format, out, context.progress());
-  } catch (const Error&) {
-    out.buffer().rethrow_failure();  // it knows better why
-    throw;
-  }
-}
-
 ExportReport write_export(Context& context, const Options& options, const Snapshot& snapshot,
                           SourceFormat format) {
   if (goes_to_directory(options)) {
@@ -59,10 +49,10 @@ ExportReport write_export(Context& context, const Options& options, const Snapsh
   }
   if (options.output.empty()) {
     if (::isatty(STDOUT_FILENO) == 1) context.without_progress_bar();
-    return write_stream(context, snapshot, format, context.output());
+    return export_session(snapshot, format, context.output(), context.progress());
   }
   OutputFile file(options.output, options.force);
-  ExportReport report = write_stream(context, snapshot, format, file.stream());
+  ExportReport report = export_session(snapshot, format, file.stream(), context.progress());
   file.commit();
   return report;
 }

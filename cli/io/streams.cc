@@ -23,6 +23,8 @@ std::string_view hint_for(int error) {
     case ENOSPC:
     case EDQUOT:
       return "; free some space and try again";
+    case EFBIG:
+      return "; it would exceed what this file system or `ulimit -f` allows";
     case EACCES:
     case EPERM:
       return "; check the owner and the permissions";
@@ -67,10 +69,6 @@ bool FdOutputBuffer::discard() noexcept {
   return written_bytes_ == 0;
 }
 
-void FdOutputBuffer::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
-}
-
 void FdOutputBuffer::write_out(const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t done = ::write(fd_, data, size);
@@ -93,7 +91,6 @@ void FdOutputBuffer::drain() {
   try {
     write_out(buffer_.data(), buffer_.size());
   } catch (...) {
-    failure_ = std::current_exception();
     buffer_.clear();
     throw;
   }
@@ -167,6 +164,7 @@ void prepare_standard_streams() {
         ::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace session::cli

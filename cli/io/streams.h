@@ -32,9 +32,6 @@ class FdOutputBuffer : public std::streambuf {
   void hold(std::size_t bytes) noexcept { hold_bytes_ = bytes; }
   // Forgets what was not written yet. False if some bytes are out already.
   bool discard() noexcept;
-  // Throws again what a write threw, if one did: for work done by somebody whose own stream
-  // swallows exceptions.
-  void rethrow_failure() const;
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
 
  protected:
@@ -50,7 +47,6 @@ class FdOutputBuffer : public std::streambuf {
   std::string name_;
   std::size_t hold_bytes_;
   std::vector<char> buffer_;
-  std::exception_ptr failure_;
   std::uint64_t written_bytes_ = 0;
 };
 
@@ -98,7 +94,8 @@ class Input : public std::istream {
 
 // Descriptors 0 to 2 are open afterwards, so that no file of ours gets one of these numbers and
 // somebody's message with it; a closed standard output fails on writing, as it should. Writing into
-// a pipe that nobody reads is a failed write from here on, and not the end of the process.
+// a pipe that nobody reads, or beyond the size a file may have, is a failed write from here on, and
+// not the end of the process.
 void prepare_standard_streams();
 
 // "cannot write: No space left on device; free some space", from errno.

@@ -7,7 +7,6 @@
 
 #include "lib/convert/beads.h"
 #include "lib/convert/converter.h"
-#include "lib/convert/line_reader.h"
 #include "lib/convert/text_fields.h"
 
 namespace session::convert {
@@ -29,7 +28,7 @@ class BeadsConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    LineReader lines = LineReader::open(path);
+    LineReader lines = into.lines(path);
     while (const auto line = lines.next()) {
       if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
       const json::Value issue = json::parse(line->text, {.first_line = line->number});

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <ostream>
 
+#include "format/layout.h"
 #include "format/record.h"
 #include "lib/io/file.h"
 
@@ -22,6 +23,42 @@ format::Hash128 key_hash(Table table, std::string_view key) {
   bytes.push_back(static_cast<char>(slot(table)));
   bytes += key;
   return format::xxh3_128(format::as_bytes(bytes));
+}
+
+// The parser's own words, where they are about the source and not about the cut we made.
+std::optional<std::string> why_no_json(const Probe& source) {
+  const std::size_t begin = source.head.find_first_not_of(" \t\r\n");
+  const bool is_whole = source.head.size() < kProbeBytes;
+  const bool begins_well = source.head[begin] == '{' || source.head[begin] == '[';
+  if (begins_well && !is_whole) return std::nullopt;
+  try {
+    const std::size_t end = is_whole ? std::string::npos : source.head.find('\n', begin);
+    (void)json::parse(std::string_view(source.head).substr(0, end));
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return std::nullopt;
+}
+
+// Nobody recognised it.
+std::string why_unknown(const Probe& source) {
+  std::string known;
+  for (const SourceFormat format : import_formats()) {
+    known += (known.empty() ? "" : ", ") + std::string(source_format_name(format));
+  }
+  const std::string hint = "say what it is with --from (" + known + ")";
+  if (source.is_directory) return "no session of aca in this directory; name a file in it";
+  if (source.head.empty()) return "the file is empty; name one that has something in it";
+  const auto byte = [](char c) { return static_cast<std::uint8_t>(c); };
+  if (std::ranges::equal(source.head.substr(0, format::kFileMagic.size()), format::kFileMagic, {},
+                         byte)) {
+    return "this is a session file already; export what is in it first";
+  }
+  if (!source.one_document) return "no known format; " + hint;
+  const auto reason = why_no_json(source);
+  if (!reason) return "JSON, but of no known format; " + hint;
+  // Where it says what to do, that is to be done first.
+  return reason->find("; ") != std::string::npos ? *reason : *reason + "; " + hint;
 }
 
 std::string text_of(capnp::Text::Reader text) {
@@ -63,6 +100,15 @@ Error at_line(const Error& error, std::uint64_t line) {
   if (line == 0 || error.message().starts_with("line ")) return error;
   return Error(error.code(), "line " + std::to_string(line) + ": " + error.message(), error.file(),
                error.offset());
+}
+
+Error source_error(const Error& error, const std::string& path) {
+  // A semicolon stands before what is to be done.
+  const bool says_it = error.message().find("; ") != std::string::npos;
+  if (error.code() != ErrorCode::kBadSource || says_it) return error.in_file(path);
+  return Error(error.code(), error.message() + "; mend the source and try again", error.file(),
+               error.offset())
+      .in_file(path);
 }
 
 ImportContext::ImportContext(Transaction& change, const ImportOptions& options,
@@ -109,7 +155,12 @@ void ImportContext::warn(std::string text) {
   report_.warnings.push_back("and " + std::to_string(dropped_warnings_) + " more");
 }
 
+LineReader ImportContext::lines(const std::string& path) {
+  return LineReader::open(path, kMaxLineBytes, [this] { progress(done_bytes_); });
+}
+
 void ImportContext::progress(std::uint64_t done_bytes) {
+  done_bytes_ = done_bytes;
   if (!options_.progress) return;
   if (options_.progress({"importing", done_bytes, total_bytes_})) return;
   throw Error(ErrorCode::kInterrupted, "interrupted; nothing of this source was imported");
@@ -234,27 +285,7 @@ const Converter& recognise(const std::string& path) {
   for (const auto& converter : converters()) {
     if (converter->recognises(source)) return *converter;
   }
-  std::string known;
-  for (const SourceFormat format : import_formats()) {
-    known += (known.empty() ? "" : ", ") + std::string(source_format_name(format));
-  }
-  // The parser's own words say more than "not recognised" where a line is no JSON.
-  std::string reason =
-      source.head.empty() && !source.is_directory ? "the file is empty" : "no known format";
-  if (source.one_document) {
-    try {
-      const std::size_t begin = source.head.find_first_not_of(" \t\r\n");
-      const std::size_t end = source.head.find('\n', begin);
-      const auto line = static_cast<std::uint64_t>(
-          1 + std::count(source.head.begin(),
-                         source.head.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
-      (void)json::parse(std::string_view(source.head).substr(begin, end - begin),
-                        {.first_line = line});
-    } catch (const Error& error) {
-      reason = error.message();
-    }
-  }
-  throw Error(ErrorCode::kBadSource, reason + "; say what it is with --from (" + known + ")", path);
+  throw Error(ErrorCode::kBadSource, why_unknown(source), path);
 }
 
 }  // namespace session::convert

@@ -17,6 +17,7 @@
 
 #include "format/checksum.h"
 #include "lib/convert/json.h"
+#include "lib/convert/line_reader.h"
 #include "session/convert.h"
 
 namespace session::convert {
@@ -51,6 +52,8 @@ class ImportContext {
 
   // Imported all the same, but worth a word. Kept up to a limit; the rest is counted.
   void warn(std::string text);
+  // The lines of a source; the user is asked whether to go on also while none come.
+  [[nodiscard]] LineReader lines(const std::string& path);
   // Calls the user's callback; throws kInterrupted when it says so.
   void progress(std::uint64_t done_bytes);
   [[nodiscard]] Transaction& change() { return change_; }
@@ -75,6 +78,7 @@ class ImportContext {
   ImportedSource& report_;
   schema::Origin origin_;
   std::uint64_t total_bytes_;
+  std::uint64_t done_bytes_ = 0;
   std::uint64_t dropped_warnings_ = 0;
   // 128-bit hashes instead of keys: 1 M records are seen in 32 MB, whatever their keys.
   std::unordered_map<format::Hash128, std::uint32_t, KeyHash> seen_;
@@ -144,13 +148,16 @@ class Converter {
 [[nodiscard]] std::unique_ptr<Converter> make_swe_agent_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_taskmaster_converter();
 
-// Runs `f`; an Error of kBadSource gets the file's name, one about a JSON text its line.
+// The error with the source's name, if it has none, and what to do, if it does not say.
+[[nodiscard]] Error source_error(const Error& error, const std::string& path);
+
+// Runs `f` with errors that are about this source.
 template <class F>
 void at_source(const std::string& path, F&& f) {
   try {
     f();
   } catch (const Error& error) {
-    throw error.in_file(path);
+    throw source_error(error, path);
   }
 }
 

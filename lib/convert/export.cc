@@ -111,12 +111,19 @@ ExportReport export_session(const Snapshot& snapshot, SourceFormat format, std::
   ExportReport report;
   report.format = format;
   report.revision = snapshot.revision();
+  if (out.rdbuf() == nullptr) throw Error(ErrorCode::kUsage, "the stream has no buffer");
   CountingBuffer counter(out.rdbuf());
   std::ostream counted(&counter);
-  convert::ExportContext context(snapshot, counted, report, progress);
-  convert::converter_for(format).write(context);
-  counted.flush();
-  if (!counted || !out) throw Error(ErrorCode::kIo, "the export could not be written");
+  // What the caller's stream throws knows the cause, and comes through; the rest has none.
+  counted.exceptions(std::ios::badbit);
+  try {
+    convert::ExportContext context(snapshot, counted, report, progress);
+    convert::converter_for(format).write(context);
+    counted.flush();
+  } catch (const std::ios_base::failure&) {
+    throw Error(ErrorCode::kIo, "the export could not be written; is there room for it?");
+  }
+  if (!out) throw Error(ErrorCode::kIo, "the export could not be written; is there room for it?");
   report.bytes = counter.bytes();
   return report;
 }

@@ -19,9 +19,39 @@ struct Part {
   std::string session;  // empty where a source has one
 };
 
+[[noreturn]] void bad_source(const std::string& what) {
+  throw Error(ErrorCode::kBadSource, what);
+}
+
+// What can be said before a byte is read, and better than by whoever reads it.
+void check_kind(const std::string& source, const Converter* converter) {
+  std::error_code failed;
+  const auto type = std::filesystem::status(source, failed).type();
+  const bool is_file = type == std::filesystem::file_type::regular;
+  const bool is_directory = type == std::filesystem::file_type::directory;
+  if (converter == nullptr) {
+    if (!is_file && !is_directory) bad_source("no regular file; say what comes out of it (--from)");
+    return;
+  }
+  if (is_directory && !converter->writes_directory()) {
+    bad_source("this is a directory, and " + std::string(source_format_name(converter->format())) +
+               " is a file; name the file in it");
+  }
+  // An empty session of ours is an empty list of lines. Of others it is what a full disk leaves,
+  // and would erase everything that came from there before.
+  const bool is_empty = is_file && std::filesystem::file_size(source, failed) == 0;
+  if (is_empty && !failed && converter->origin() != schema::Origin::NATIVE) {
+    bad_source("the file is empty; name one that has something in it");
+  }
+}
+
 const Converter& converter_of(const std::string& source, const ImportOptions& options) {
-  if (!io::system_files().exists(source)) throw Error(ErrorCode::kNotFound, "no such file");
-  return options.from ? convert::converter_for(*options.from) : convert::recognise(source);
+  if (!io::system_files().exists(source)) {
+    throw Error(ErrorCode::kNotFound, "no such file; check the path");
+  }
+  const Converter* named = options.from ? &convert::converter_for(*options.from) : nullptr;
+  check_kind(source, named);
+  return named != nullptr ? *named : convert::recognise(source);
 }
 
 std::vector<Part> parts_of(const std::vector<std::string>& sources, const ImportOptions& options) {

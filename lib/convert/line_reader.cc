@@ -1,13 +1,20 @@
 #include "lib/convert/line_reader.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <istream>
 #include <system_error>
 #include <utility>
 
+#include "lib/io/descriptor.h"
+#include "lib/io/system_error.h"
+#include "lib/io/transfer.h"
 #include "session/error.h"
 
 namespace session::convert {
@@ -23,6 +30,50 @@ LineReader::Read reader_of(std::istream& input, std::string name) {
   };
 }
 
+// The bytes of a file or a pipe. A pipe is waited for in short steps: a signal that comes between
+// the look at its mark and the call that waits would be slept through.
+class FileBytes {
+ public:
+  FileBytes(const std::string& path, LineReader::Waiting waiting)
+      : path_(path), waiting_(std::move(waiting)) {
+    // O_NONBLOCK: opening a named pipe must not wait for its other end.
+    const int error = io::uninterrupted([&] {
+      descriptor_ =
+          io::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+      return descriptor_.number();
+    });
+    if (error != 0) throw io::system_error(error, "cannot open the file", path);
+  }
+
+  [[nodiscard]] std::size_t read(std::span<char> into) const {
+    for (;;) {
+      wait();
+      const ssize_t count = ::read(descriptor_.number(), into.data(), into.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR && errno != EAGAIN) {
+        throw io::system_error(errno, "cannot read the file", path_);
+      }
+    }
+  }
+
+ private:
+  // Regular files are always ready.
+  void wait() const {
+    constexpr int kStepMilliseconds = 200;
+    pollfd input = {descriptor_.number(), POLLIN, 0};
+    for (;;) {
+      const int ready = ::poll(&input, 1, kStepMilliseconds);
+      if (ready > 0) return;
+      if (ready < 0 && errno != EINTR) throw io::system_error(errno, "cannot read the file", path_);
+      if (waiting_) waiting_();
+    }
+  }
+
+  std::string path_;
+  LineReader::Waiting waiting_;
+  io::Descriptor descriptor_;
+};
+
 }  // namespace
 
 LineReader::LineReader(Read read, std::string name, std::size_t max_line_bytes)
@@ -34,22 +85,17 @@ LineReader::LineReader(Read read, std::string name, std::size_t max_line_bytes)
 LineReader::LineReader(std::istream& input, std::string name, std::size_t max_line_bytes)
     : LineReader(reader_of(input, name), name, max_line_bytes) {}
 
-LineReader LineReader::open(const std::string& path, std::size_t max_line_bytes) {
+LineReader LineReader::open(const std::string& path, std::size_t max_line_bytes, Waiting waiting) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
-    throw Error(ErrorCode::kNotFound, "no such file", path);
+    throw Error(ErrorCode::kNotFound, "no such file; check the path", path);
   }
   if (status.type() == std::filesystem::file_type::directory) {
-    throw Error(ErrorCode::kIo, "it is a directory", path);
+    throw Error(ErrorCode::kIo, "this is a directory; name a file in it", path);
   }
-  auto file = std::make_shared<std::ifstream>(path, std::ios::binary);
-  if (!*file) {
-    throw Error(ErrorCode::kIo, "cannot open it: " + std::generic_category().message(errno), path);
-  }
-  auto read = [file, read_file = reader_of(*file, path)](std::span<char> into) {
-    return read_file(into);
-  };
+  auto file = std::make_shared<FileBytes>(path, std::move(waiting));
+  auto read = [file = std::move(file)](std::span<char> into) { return file->read(into); };
   return {std::move(read), path, max_line_bytes};
 }
 

@@ -32,9 +32,13 @@ class LineReader {
   LineReader(Read read, std::string name, std::size_t max_line_bytes = kMaxLineBytes);
   // The stream must outlive the reader.
   LineReader(std::istream& input, std::string name, std::size_t max_line_bytes = kMaxLineBytes);
-  // Throws kNotFound or kIo.
+  // Asked a few times a second while nothing comes; what it throws ends the reading.
+  using Waiting = std::function<void()>;
+
+  // A file, or a pipe, which is not waited for here. Throws kNotFound or kIo.
   [[nodiscard]] static LineReader open(const std::string& path,
-                                       std::size_t max_line_bytes = kMaxLineBytes);
+                                       std::size_t max_line_bytes = kMaxLineBytes,
+                                       Waiting waiting = {});
 
   // The next line; nothing at the end. The last one may lack its newline, and an empty piece after
   // the last newline is no line. Lines may hold NUL. Throws kIo when reading fails, and kBadSource

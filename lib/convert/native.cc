@@ -157,7 +157,7 @@ class JsonlConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    LineReader lines = LineReader::open(path);
+    LineReader lines = into.lines(path);
     while (const auto line = lines.next()) {
       if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
       const json::Value value =

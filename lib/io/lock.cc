@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lib/io/descriptor.h"
+#include "lib/io/posix_file.h"
 #include "lib/io/system_error.h"
 #include "lib/io/transfer.h"
 
@@ -88,9 +89,12 @@ class ReleasingLock : public Lock {
   std::list<HeldLock>::iterator held_;
 };
 
-void refuse_several_names(const std::string& path) {
+void refuse_what_no_writer_takes(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_nlink <= 1) return;
+  if (::stat(path.c_str(), &status) != 0) return;
+  // Directories have several names as a rule; and no lock is to be made beside one.
+  refuse_other_kinds(path, status.st_mode);
+  if (status.st_nlink <= 1) return;
   throw Error(ErrorCode::kUsage,
               "the file has " + std::to_string(status.st_nlink) +
                   " names (hard links), and a writer under another name would not see this lock; "
@@ -207,7 +211,7 @@ std::unique_ptr<Lock> try_lock(LockTable& table, const std::string& path,
 }  // namespace
 
 std::unique_ptr<Lock> lock_beside(const std::string& path) {
-  refuse_several_names(path);
+  refuse_what_no_writer_takes(path);
   const std::string lock_path = path + ".lock";
   LockTable& table = lock_table();
   const std::lock_guard guard(table.mutex);

@@ -138,6 +138,10 @@ Error open_error(int error, OpenMode mode, const std::string& path) {
 
 }  // namespace
 
+void refuse_other_kinds(const std::string& path, mode_t mode) {
+  if (!S_ISREG(mode)) throw not_a_regular_file(kind_name(mode), path);
+}
+
 std::unique_ptr<File> open_posix_file(const std::string& path, OpenMode mode) {
   constexpr mode_t kOwnerOnly = 0600;
   Descriptor descriptor;
@@ -148,7 +152,7 @@ std::unique_ptr<File> open_posix_file(const std::string& path, OpenMode mode) {
   if (error != 0) throw open_error(error, mode, path);
   struct stat status {};
   if (::fstat(descriptor.number(), &status) != 0) throw open_error(errno, mode, path);
-  if (!S_ISREG(status.st_mode)) throw not_a_regular_file(kind_name(status.st_mode), path);
+  refuse_other_kinds(path, status.st_mode);
   return std::make_unique<PosixFile>(std::move(descriptor), path);
 }
 

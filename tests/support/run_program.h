@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +20,13 @@ struct ProgramResult {
 struct ProgramOptions {
   std::string input = {};  // its standard input
   std::vector<std::pair<std::string, std::string>> environment =
-      {};                        // added; an empty value: taken away
-  std::string directory = {};    // where it runs; empty: here
-  std::string output_file = {};  // standard output goes there instead of being brought back
-  bool on_terminal = false;      // standard output and error are a terminal of 80 columns
-  bool unprivileged = false;     // not as the superuser, should we be that
-  bool output_closed = false;    // nobody reads standard output, from the start
+      {};                              // added; an empty value: taken away
+  std::string directory = {};          // where it runs; empty: here
+  std::string output_file = {};        // standard output goes there instead of being brought back
+  bool on_terminal = false;            // standard output and error are a terminal of 80 columns
+  bool unprivileged = false;           // not as the superuser, should we be that
+  bool output_closed = false;          // nobody reads standard output, from the start
+  std::uint64_t file_limit_bytes = 0;  // how large a file it may write (RLIMIT_FSIZE); 0: any
 };
 
 // Throws std::system_error when the program cannot be started at all.

@@ -240,5 +240,30 @@ TEST_F(Import, RefusesEveryBadTrackerOfTheDataFolder) {
   }
 }
 
+// Takes nothing, and knows why.
+class FullBuffer : public std::streambuf {
+ protected:
+  int_type overflow(int_type) override { throw Error(ErrorCode::kIo, "no room left", "the disk"); }
+  std::streamsize xsputn(const char*, std::streamsize) override { return overflow(0); }
+};
+
+TEST_F(Import, AnExportThatFailsToWriteGivesTheCauseThatTheStreamGave) {
+  (void)import({source("1.jsonl", kFirst)});
+  const Reader reader = Reader::open(path_);
+  for (const SourceFormat format : {SourceFormat::kJson, SourceFormat::kJsonl, SourceFormat::kBeads,
+                                    SourceFormat::kTaskmaster}) {
+    FullBuffer full;
+    std::ostream out(&full);
+    try {
+      (void)export_session(reader.head(), format, out);
+      FAIL() << "written";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.message(), "no room left");
+    }
+    std::ostream nowhere(nullptr);
+    EXPECT_THROW((void)export_session(reader.head(), format, nowhere), Error);
+  }
+}
+
 }  // namespace
 }  // namespace session::test
