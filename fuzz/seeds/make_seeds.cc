@@ -1,4 +1,5 @@
-// Writes the seed corpora: small sessions of every shape, and the payloads found in them.
+// Writes the seed corpora: small sessions of every shape, the payloads found in them, and the small
+// sources of source_seeds.h.
 //
 //   session_fuzz_seeds write CORPUS     makes them anew; the same bytes each time
 //   session_fuzz_seeds check CORPUS     fails if a seed can no longer be read: after a change of
@@ -27,6 +28,7 @@
 
 #include "format/file_header.h"
 #include "format/frame.h"
+#include "fuzz/seeds/source_seeds.h"
 #include "fuzz/support/memory_files.h"
 #include "fuzz/support/reseal.h"
 #include "lib/store/page_source.h"
@@ -250,6 +252,10 @@ Corpus make_corpus(const fs::path& folder) {
     if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
   }
+  for (const auto& [name, text] : fuzz::source_seeds()) {
+    const auto bytes = std::as_bytes(std::span(text));
+    corpus[name] = {bytes.begin(), bytes.end()};
+  }
   return corpus;
 }
 
@@ -265,8 +271,10 @@ void write_corpus(const Corpus& corpus, const fs::path& folder) {
   }
 }
 
-// A session seed shows the same head as one written now; a payload passes its checks.
+// A session seed shows the same head as one written now; a payload passes its checks; a source is
+// what it is.
 bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
+  if (name.starts_with("import_") || name.starts_with("apply/")) return seed == now;
   if (name.starts_with("page/")) {
     Bytes payload = seed;
     if (payload.size() < 8 || payload.size() % 8 != 0) return false;
