@@ -14,6 +14,22 @@ Damage damage(std::uint64_t offset, std::uint64_t length, DamageKind kind, std::
   return {offset, length, kind, std::move(detail)};
 }
 
+// Pages say which table they belong to, other frames have none. What the field means for a kind of
+// a later version is not for us to say.
+bool table_fits(FrameKind kind, std::uint16_t table) {
+  switch (kind) {
+    case FrameKind::kLeaf:
+    case FrameKind::kIndex:
+      return table != 0;
+    case FrameKind::kBlob:
+    case FrameKind::kCommit:
+    case FrameKind::kSeal:
+    case FrameKind::kParity:
+      return table == 0;
+  }
+  return true;
+}
+
 bool sizes_agree(const FrameHeader& header) {
   if (header.stored_size > kMaxPayloadBytes || header.raw_size > kMaxPayloadBytes) return false;
   return header.codec != Codec::kNone || header.stored_size == header.raw_size;
@@ -44,6 +60,7 @@ void encode(const FrameHeader& header, std::span<std::byte, kFrameHeaderBytes> i
   store(into, 0, kFrameMagic);
   store(into, 4, static_cast<std::uint8_t>(header.kind));
   store(into, 5, static_cast<std::uint8_t>(header.codec));
+  store(into, 6, header.table);
   store(into, 8, header.stored_size);
   store(into, 12, header.raw_size);
   store(into, 16, header.own_offset);
@@ -72,6 +89,7 @@ OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
   FrameHeader header;
   header.kind = static_cast<FrameKind>(load<std::uint8_t>(bytes, 4));
   header.codec = static_cast<Codec>(load<std::uint8_t>(bytes, 5));
+  header.table = load<std::uint16_t>(bytes, 6);
   header.stored_size = load<std::uint32_t>(bytes, 8);
   header.raw_size = load<std::uint32_t>(bytes, 12);
   header.own_offset = load<std::uint64_t>(bytes, 16);
@@ -85,8 +103,12 @@ OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
     return bad(DamageKind::kMisplaced,
                "the frame that stands here belongs to offset " + std::to_string(header.own_offset));
   }
-  if (header.codec > Codec::kZstd || load<std::uint16_t>(bytes, 6) != 0) {
-    return bad(DamageKind::kHeaderField, "the frame has an unknown codec or flag");
+  if (header.codec > Codec::kZstd) {
+    return bad(DamageKind::kHeaderField, "the frame has an unknown codec");
+  }
+  if (!table_fits(header.kind, header.table)) {
+    return bad(DamageKind::kHeaderField,
+               header.table == 0 ? "the page names no table" : "only pages belong to a table");
   }
   if (!sizes_agree(header)) {
     return bad(DamageKind::kHeaderField, "the frame's sizes are impossible");
@@ -136,7 +158,7 @@ OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer) 
 
 FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
                          std::uint64_t home, std::uint64_t file_tag, Bytes payload,
-                         int compression_level) {
+                         int compression_level, std::uint16_t table) {
   if (payload.size() > kMaxPayloadBytes) {
     throw Error(ErrorCode::kLimit, "a " + std::string(frame_kind_name(kind)) + " payload of " +
                                        std::to_string(payload.size()) +
@@ -145,6 +167,7 @@ FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset
   }
   FrameHeader header;
   header.kind = kind;
+  header.table = table;
   header.raw_size = static_cast<std::uint32_t>(payload.size());
   std::optional<std::vector<std::byte>> packed;
   if (compression_level != 0) packed = compress(payload, compression_level);

@@ -4,7 +4,7 @@
 //    0  magic            4
 //    4  kind             1
 //    5  codec            1
-//    6  flags            2   zero
+//    6  table            2   of a leaf or index: the number of its table; of all others zero
 //    8  stored size      4   of the payload as it stands in the file
 //   12  raw size         4   of the payload when decompressed
 //   16  own offset       8   where this frame stands
@@ -42,6 +42,7 @@ enum class Codec : std::uint8_t { kNone = 0, kZstd = 1 };
 struct FrameHeader {
   FrameKind kind = FrameKind::kLeaf;
   Codec codec = Codec::kNone;
+  std::uint16_t table = 0;  // 0: it stands in no table's tree
   std::uint32_t stored_size = 0;
   std::uint32_t raw_size = 0;
   std::uint64_t own_offset = 0;
@@ -83,6 +84,6 @@ struct Frame {
 // Throws kLimit for a payload above kMaxPayloadBytes.
 FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
                          std::uint64_t home, std::uint64_t file_tag, Bytes payload,
-                         int compression_level = 0);
+                         int compression_level = 0, std::uint16_t table = 0);
 
 }  // namespace session::format

@@ -32,11 +32,12 @@ void Log::require_healthy() const {
               path_);
 }
 
-FrameHeader Log::append(FrameKind kind, std::uint64_t home, Bytes payload, int compression_level) {
+FrameHeader Log::append(FrameKind kind, std::uint64_t home, Bytes payload, int compression_level,
+                        std::uint16_t table) {
   require_healthy();
   if (buffer_.size() >= kWriteOutBytes) write_out();
   const FrameHeader header = format::append_frame(buffer_, written_end_, kind, home, file_tag_,
-                                                  payload, compression_level);
+                                                  payload, compression_level, table);
   raw_bytes_ += header.raw_size;
   stored_bytes_ += header.stored_size;
   return header;

@@ -40,7 +40,7 @@ class Log {
   [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
 
   format::FrameHeader append(format::FrameKind kind, std::uint64_t home, format::Bytes payload,
-                             int compression_level = 0);
+                             int compression_level = 0, std::uint16_t table = 0);
   // Hands everything to the system, so that it can be read back. No sync.
   void write_out();
 

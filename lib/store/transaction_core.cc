@@ -243,19 +243,19 @@ std::unique_ptr<ViewCursor> TransactionCore::cursor(Table table, std::string_vie
 void TransactionCore::spill() {
   const Base& base = below();
   auto staged = std::make_unique<Base>();
-  const PageSink sink = writer_->page_sink();
   const PageTargets targets = writer_->targets();
   staged->roots = base.roots;
   for (const Table table : kAllTables) {
     if (table == Table::kChildren || table == Table::kRevisions) continue;
     const Run run = merged_run(base, table, run_of(table));
     staged->roots[slot(table)] =
-        update_tree(*base.pages, base.roots[slot(table)], run, targets, sink);
+        update_tree(*base.pages, base.roots[slot(table)], run, targets, writer_->page_sink(table));
   }
   const Run tasks = merged_run(base, Table::kTasks, run_of(Table::kTasks));
   const OwnedRun children = derive_children(*base.pages, base.roots[slot(Table::kTasks)], tasks);
   staged->roots[slot(Table::kChildren)] =
-      update_tree(*base.pages, base.roots[slot(Table::kChildren)], children.run, targets, sink);
+      update_tree(*base.pages, base.roots[slot(Table::kChildren)], children.run, targets,
+                  writer_->page_sink(Table::kChildren));
   staged->pages = writer_->pages_so_far();
   staged_ = std::move(staged);
   for (Dirty& dirty : dirty_) dirty.clear();

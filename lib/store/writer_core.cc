@@ -145,9 +145,10 @@ PageTargets WriterCore::targets() const {
   return {header_.leaf_target_log2, header_.index_target_log2};
 }
 
-PageSink WriterCore::page_sink() {
-  return [this](FrameKind kind, format::Bytes payload) {
-    const format::FrameHeader frame = log_->append(kind, head_.offset, payload);
+PageSink WriterCore::page_sink(Table table) {
+  return [this, table](FrameKind kind, format::Bytes payload) {
+    const format::FrameHeader frame =
+        log_->append(kind, head_.offset, payload, 0, static_cast<std::uint16_t>(table));
     return PagePlace{frame.own_offset, frame.stored_size, frame.frame_bytes()};
   };
 }
@@ -265,7 +266,7 @@ format::Record WriterCore::checkpoint_record(const CheckpointOptions& wanted,
 
 // A commit's own place is not known before it is written, so the table lists the revisions up to
 // the one before.
-RootRef WriterCore::list_revisions(const PageSink& sink) {
+RootRef WriterCore::list_revisions() {
   std::vector<std::pair<std::string, format::Record>> listed;
   listed.reserve(unlisted_.size());
   Run run;
@@ -275,7 +276,8 @@ RootRef WriterCore::list_revisions(const PageSink& sink) {
     listed.emplace_back(std::move(key), revision_record(info));
     run.push_back({listed.back().first, listed.back().second.view(), false});
   }
-  return update_tree(*base_.pages, base_.roots[slot(Table::kRevisions)], run, targets(), sink);
+  return update_tree(*base_.pages, base_.roots[slot(Table::kRevisions)], run, targets(),
+                     page_sink(Table::kRevisions));
 }
 
 // Folds everything pending and the request's changes into trees. Content first: a checkpoint's
@@ -284,10 +286,10 @@ format::Roots WriterCore::fold(CommitRequest& request, const std::string& checkp
                                std::int64_t time) {
   const Base& content = request.content_base != nullptr ? *request.content_base : base_;
   const Base& own = request.bookkeeping_base != nullptr ? *request.bookkeeping_base : base_;
-  const PageSink sink = page_sink();
   format::Roots roots{};
   const auto update = [&](const Base& base, Table table, const Run& run) {
-    roots[slot(table)] = update_tree(*base.pages, base.roots[slot(table)], run, targets(), sink);
+    roots[slot(table)] =
+        update_tree(*base.pages, base.roots[slot(table)], run, targets(), page_sink(table));
   };
   for (const Table table : kContentTables) {
     update(content, table, merged_run(content, table, request.changes[slot(table)]));
@@ -307,7 +309,7 @@ format::Roots WriterCore::fold(CommitRequest& request, const std::string& checkp
        {Table::kUpkeep, Table::kCheckpoints, Table::kRecoveries, Table::kBlobs}) {
     update(own, table, merged_run(own, table, request.changes[slot(table)]));
   }
-  roots[slot(Table::kRevisions)] = list_revisions(sink);
+  roots[slot(Table::kRevisions)] = list_revisions();
   return roots;
 }
 

@@ -72,7 +72,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] Log& log() { return *log_; }
   [[nodiscard]] bool has_commit() const { return head_.revision != 0; }
   [[nodiscard]] const RevisionInfo& head_info() const { return head_; }
-  [[nodiscard]] PageSink page_sink();
+  [[nodiscard]] PageSink page_sink(Table table);
   [[nodiscard]] PageTargets targets() const;
   // Pages written so far, readable.
   [[nodiscard]] std::shared_ptr<const PageSource> pages_so_far();
@@ -107,7 +107,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] format::Record checkpoint_record(const CheckpointOptions& wanted,
                                                  const format::Roots& roots,
                                                  std::int64_t time) const;
-  [[nodiscard]] format::RootRef list_revisions(const PageSink& sink);
+  [[nodiscard]] format::RootRef list_revisions();
   [[nodiscard]] std::vector<std::byte> encode_delta(const CommitRequest& request,
                                                     std::int64_t time);
   void fill_common(schema::Commit::Builder commit, const CommitRequest& request,

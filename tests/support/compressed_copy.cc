@@ -31,7 +31,10 @@ std::vector<std::byte> compressed_copy(std::span<const std::byte> file,
   std::vector<std::byte> copy(file.begin(), file.begin() + format::kFileHeaderBytes);
   std::map<std::uint64_t, Place> moved;
   const auto append = [&](FrameKind kind, format::Bytes payload, std::uint64_t from, int level) {
-    const format::FrameHeader header = format::append_frame(copy, 0, kind, 0, tag, payload, level);
+    const std::uint16_t table =
+        value_or_throw(format::decode_frame_header(file.subspan(from), from, tag)).table;
+    const format::FrameHeader header =
+        format::append_frame(copy, 0, kind, 0, tag, payload, level, table);
     moved[from] = {header.own_offset, header.stored_size};
   };
   for (std::uint64_t at = format::kFileHeaderBytes; at <= commit_offset;) {

@@ -31,6 +31,7 @@ void flip(Bytes& file, std::size_t at) {
 void reseal(Bytes& file, const std::function<void(FrameHeader&)>& change) {
   const auto bytes = std::span(file).subspan(kLeaf);
   FrameHeader header;
+  header.table = format::load<std::uint16_t>(bytes, 6);
   header.stored_size = format::load<std::uint32_t>(bytes, 8);
   header.raw_size = header.stored_size;
   header.own_offset = kLeaf;

@@ -38,7 +38,8 @@ class HostileFile {
 
   std::uint64_t append(FrameKind kind, Bytes payload, int level = 0) {
     const auto frame =
-        format::append_frame(bytes_, 0, kind, last_commit_, header_.tag(), payload, level);
+        format::append_frame(bytes_, 0, kind, last_commit_, header_.tag(), payload, level,
+                             kind == FrameKind::kLeaf || kind == FrameKind::kIndex ? 2 : 0);
     if (kind == FrameKind::kCommit) last_commit_ = frame.own_offset;
     return frame.own_offset;
   }

@@ -146,7 +146,7 @@ class TreeFile {
   PageSink sink() {
     return [this](FrameKind kind, format::Bytes payload) {
       written_.push_back(kind);
-      const auto frame = format::append_frame(out_, end_, kind, 0, kTag, payload);
+      const auto frame = format::append_frame(out_, end_, kind, 0, kTag, payload, 0, 2);
       return PagePlace{frame.own_offset, frame.stored_size, frame.frame_bytes()};
     };
   }
@@ -499,7 +499,7 @@ class EndlessTree {
   static constexpr std::uint32_t kLevels = 30;
 
   std::uint64_t append(FrameKind kind, format::Bytes payload) {
-    return format::append_frame(out_, 0, kind, 0, kTag, payload).own_offset;
+    return format::append_frame(out_, 0, kind, 0, kTag, payload, 0, 2).own_offset;
   }
 
   test::SimulatedDisk disk_;
