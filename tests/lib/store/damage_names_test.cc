@@ -95,7 +95,7 @@ TEST(DamageNames, SayWhichCheckFailed) {
             }),
             "structure");
   EXPECT_EQ(complaint([](Bytes& file) {
-              reseal(file, [](FrameHeader& header) { header.kind = format::FrameKind::kBlob; });
+              reseal(file, [](FrameHeader& header) { header.kind = format::FrameKind::kIndex; });
             }),
             "link");
 }
