@@ -85,6 +85,10 @@ void MemoryFiles::rename_new(const std::string& /*from*/, const std::string& /*t
   read_only();
 }
 
+void MemoryFiles::exchange(const std::string& /*one*/, const std::string& /*other*/) {
+  read_only();
+}
+
 void MemoryFiles::remove(const std::string& /*path*/) {
   read_only();
 }

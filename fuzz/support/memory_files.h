@@ -27,6 +27,7 @@ class MemoryFiles : public io::FileSystem {
   // What would change something throws kIo.
   void rename(const std::string& from, const std::string& to) override;
   void rename_new(const std::string& from, const std::string& to) override;
+  void exchange(const std::string& one, const std::string& other) override;
   void remove(const std::string& path) override;
   void sync_directory(const std::string& path) override;
   std::unique_ptr<io::Lock> lock(const std::string& path) override;

@@ -79,6 +79,9 @@ class FileSystem {
   virtual void rename(const std::string& from, const std::string& to) = 0;
   // As rename, but throws kExists instead of replacing.
   virtual void rename_new(const std::string& from, const std::string& to) = 0;
+  // Swaps what the two names stand for, so that at no moment one of them is missing. Both must be
+  // there. Durable only after sync_directory.
+  virtual void exchange(const std::string& one, const std::string& other) = 0;
   virtual void remove(const std::string& path) = 0;
   // Makes creations, renames and removals in the directory that holds `path` durable.
   virtual void sync_directory(const std::string& path) = 0;

@@ -13,7 +13,7 @@
 #include "lib/io/file.h"
 #include "lib/io/lock.h"
 #include "lib/io/posix_file.h"
-#include "lib/io/rename_new.h"
+#include "lib/io/renames.h"
 #include "lib/io/system_error.h"
 #include "lib/io/transfer.h"
 
@@ -71,6 +71,10 @@ class SystemFiles : public FileSystem {
 
   void rename_new(const std::string& from, const std::string& to) override {
     rename_to_free_name(checked(from), checked(to));
+  }
+
+  void exchange(const std::string& one, const std::string& other) override {
+    exchange_names(checked(one), checked(other));
   }
 
   void remove(const std::string& path) override {

@@ -80,6 +80,10 @@ void DiskNames::rename(const std::string& from, const std::string& to) {
   if (from != to) make({{from, std::nullopt}, {to, seen_.at(from)}});
 }
 
+void DiskNames::exchange(const std::string& one, const std::string& other) {
+  make({{one, seen_.at(other)}, {other, seen_.at(one)}});
+}
+
 // Makes durable what concerns the directory, and before it all that this builds on: an earlier
 // change in a directory that one of these touches too.
 void DiskNames::sync_directory(const std::string& directory) {

@@ -27,7 +27,8 @@ class DiskNames {
   void create(const std::string& path, Inode inode);
   void create_durably(const std::string& path, Inode inode);
   void remove(const std::string& path);
-  void rename(const std::string& from, const std::string& to);  // `from` is there
+  void rename(const std::string& from, const std::string& to);      // `from` is there
+  void exchange(const std::string& one, const std::string& other);  // both are there
   void sync_directory(const std::string& directory);
 
   [[nodiscard]] std::size_t changes_in_flight() const { return unsynced_.size(); }

@@ -329,6 +329,17 @@ void SimulatedDisk::rename_new(const std::string& from, const std::string& to) {
   state_->rename(absolute(from), absolute(to), false);
 }
 
+void SimulatedDisk::exchange(const std::string& one, const std::string& other) {
+  const std::lock_guard guard(state_->mutex);
+  const std::string first = absolute(one);
+  const std::string second = absolute(other);
+  const std::string action = "cannot exchange it with " + second;
+  state_->enter_or_fail({DiskCall::kRename, first}, action);
+  state_->find(first, action);
+  state_->find(second, "cannot exchange it with " + first);
+  state_->names.exchange(first, second);
+}
+
 void SimulatedDisk::remove(const std::string& path) {
   const std::lock_guard guard(state_->mutex);
   const std::string name = absolute(path);

@@ -104,6 +104,7 @@ class SimulatedDisk : public io::FileSystem {
   std::optional<io::FileIdentity> identity(const std::string& path) override;
   void rename(const std::string& from, const std::string& to) override;
   void rename_new(const std::string& from, const std::string& to) override;
+  void exchange(const std::string& one, const std::string& other) override;
   void remove(const std::string& path) override;
   void sync_directory(const std::string& path) override;
   std::string real_path(const std::string& path) override;

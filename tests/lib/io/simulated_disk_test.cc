@@ -317,6 +317,20 @@ TEST(SimulatedDisk, LosesRenamesAndRemovalsInTheirOrder) {
   EXPECT_EQ(disk.crashed_with({.directory_operations = 2}).contents("/backup"), filled(1, 'o'));
 }
 
+TEST(SimulatedDisk, AnExchangeHappensWholeOrNotAtAll) {
+  SimulatedDisk disk;
+  disk.put("/old", filled(1, 'o'));
+  disk.put("/new", filled(1, 'n'));
+  disk.exchange("/old", "/new");
+  EXPECT_EQ(disk.contents("/old"), filled(1, 'n'));
+  for (const std::size_t done : {0U, 1U}) {
+    const SimulatedDisk after = disk.crashed_with({.directory_operations = done});
+    EXPECT_EQ(after.contents("/old"), filled(1, done == 0 ? 'o' : 'n'));
+    EXPECT_EQ(after.contents("/new"), filled(1, done == 0 ? 'n' : 'o'));
+  }
+  EXPECT_EQ(code_of([&] { disk.exchange("/old", "/no"); }), ErrorCode::kNotFound);
+}
+
 TEST(SimulatedDisk, SyncOfOneDirectoryTakesAlongWhatItBuildsOnAndNothingElse) {
   SimulatedDisk disk;
   (void)disk.open("/a/x", OpenMode::kCreateNew);

@@ -17,7 +17,7 @@
 #include <limits>
 
 #include "lib/io/file.h"
-#include "lib/io/rename_new.h"
+#include "lib/io/renames.h"
 #include "lib/io/system_error.h"
 #include "lib/io/transfer.h"
 #include "session/error.h"
@@ -345,6 +345,34 @@ void through_the_seam(const std::string& from, const std::string& to) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, RenameNew, testing::Values(&through_the_seam, &rename_by_link));
+
+class Exchange
+    : public testing::TestWithParam<void (*)(const std::string& one, const std::string& other)> {};
+
+TEST_P(Exchange, SwapsWhatTwoNamesStandFor) {
+  const TempDir dir;
+  write_file(dir.file("a"), "a");
+  write_file(dir.file("b"), "b");
+  GetParam()(dir.file("a"), dir.file("b"));
+  EXPECT_EQ(content_of(dir.file("a")), "b");
+  EXPECT_EQ(content_of(dir.file("b")), "a");
+  EXPECT_EQ(system_files().list(dir.path()).size(), 2U);
+}
+
+TEST_P(Exchange, NeedsBothNames) {
+  const TempDir dir;
+  write_file(dir.file("a"), "a");
+  EXPECT_EQ(failure_of([&] { GetParam()(dir.file("a"), dir.file("b")); }).code(),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(content_of(dir.file("a")), "a");
+}
+
+void exchange_through_the_seam(const std::string& one, const std::string& other) {
+  system_files().exchange(one, other);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Exchange,
+                         testing::Values(&exchange_through_the_seam, &exchange_by_third_name));
 
 TEST(SystemFiles, RemoveRemovesAFile) {
   const TempDir dir;

@@ -1,4 +1,4 @@
-#include "lib/io/rename_new.h"
+#include "lib/io/renames.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +31,19 @@ void rename_to_free_name(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
   if (errno != ENOSYS && errno != EINVAL) throw rename_error(errno, from, to);
   rename_by_link(from, to);
+}
+
+void exchange_names(const std::string& one, const std::string& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != ENOSYS && errno != EINVAL) throw rename_error(errno, one, other);
+  exchange_by_third_name(one, other);
+}
+
+void exchange_by_third_name(const std::string& one, const std::string& other) {
+  const std::string aside = one + ".exchanged";
+  rename_to_free_name(other, aside);
+  rename_to_free_name(one, other);
+  rename_to_free_name(aside, one);
 }
 
 }  // namespace session::io
