@@ -15,6 +15,7 @@
 #include "format/layout.h"
 #include "tests/support/crash_run.h"
 #include "tests/support/disk_session.h"
+#include "tests/support/records.h"
 #include "tests/support/seed.h"
 
 namespace session::test {
@@ -311,6 +312,24 @@ TEST_F(CrashSimulation, LeavesTheFingerprintOfItsContent) {
 }
 
 // An existing session that is replaced is there before or after, never neither, never a mixture.
+// A draft may be written without a sync; its name must not come before its bytes.
+TEST_F(CrashSimulation, PublishesADraftOnlyWithItsBytes) {
+  SimulatedDisk disk;
+  CreateOptions options;
+  options.files = &disk;
+  Writer writer = Writer::create_draft(kDiskPath, options);
+  Transaction change = writer.begin();
+  put_task(change, "a", {.title = "task"});
+  (void)change.commit(relaxed());
+  writer.publish();
+  for (int i = 0; i < 50; ++i) {
+    SimulatedDisk after = disk.crashed(random_);
+    ++crashes_;
+    ASSERT_TRUE(after.exists(kDiskPath));
+    EXPECT_TRUE(read_on(after).head().get<schema::Task>("a"));
+  }
+}
+
 TEST_F(CrashSimulation, ReplacesASessionWholeOrNotAtAll) {
   SimulatedDisk base;
   Promise old;

@@ -246,6 +246,17 @@ TEST_F(NewerFiles, AnUnknownRequiredFeatureIsRefusedByName) {
   EXPECT_EQ(disk_.list("/d").size(), 2U) << "the session and its lock";
 }
 
+// What looks like a tail to us may be what the feature is about.
+TEST_F(NewerFiles, AFileThatIsRefusedKeepsItsTail) {
+  put_feature("quantum-leaves", true);
+  FileBytes file = disk_.contents(kDiskPath);
+  file.resize(file.size() + 200, std::byte{0x5A});
+  disk_.put(kDiskPath, file);
+  EXPECT_EQ(error_of([&] { (void)open_on(disk_); }), ErrorCode::kNewerVersion);
+  EXPECT_EQ(disk_.contents(kDiskPath), file);
+  EXPECT_EQ(disk_.list("/d").size(), 2U) << "the session and its lock";
+}
+
 TEST_F(NewerFiles, AnUnknownIgnorableFeatureIsIgnored) {
   put_feature("pretty-leaves", false);
   EXPECT_TRUE(read_on(disk_).head().get<schema::Task>("a"));
