@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "format/compression.h"
 #include "lib/convert/time_text.h"
 #include "lib/store/blob_fields.h"
 #include "session/schema/record.capnp.h"
@@ -114,22 +113,7 @@ Digest TransactionCore::add_blob(format::Bytes content) {
   const Digest digest = format::sha256(content);
   const std::string_view key = format::as_text(digest);
   if (find(Table::kBlobs, key)) return digest;
-  const std::size_t parts = (content.size() + format::kBlobPartBytes - 1) / format::kBlobPartBytes;
-  capnp::MallocMessageBuilder message;
-  auto blob = message.initRoot<schema::Blob>();
-  blob.setSizeBytes(content.size());
-  auto list = blob.initParts(static_cast<std::uint32_t>(parts));
-  for (std::uint32_t i = 0; i < parts; ++i) {
-    const std::size_t begin = std::size_t{i} * format::kBlobPartBytes;
-    const auto part = content.subspan(
-        begin, std::min<std::size_t>(format::kBlobPartBytes, content.size() - begin));
-    const format::FrameHeader frame = writer_->log().append(
-        format::FrameKind::kBlob, writer_->head_info().offset, part, format::kFastLevel);
-    list[i].setOffset(frame.own_offset);
-    list[i].setStoredBytes(frame.stored_size);
-    list[i].setSizeBytes(frame.raw_size);
-  }
-  put(Table::kBlobs, key, format::Record::of(blob.asReader()));
+  put(Table::kBlobs, key, writer_->append_blob(content));
   return digest;
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "format/compression.h"
 #include "format/page.h"
 #include "lib/convert/time_text.h"
 #include "session/version.h"
@@ -158,6 +159,25 @@ std::shared_ptr<const PageSource> WriterCore::pages_so_far() {
   return std::make_shared<PageSource>(file_, log_->end(), header_.tag(), false);
 }
 
+format::Record WriterCore::append_blob(format::Bytes content) {
+  const std::size_t parts = (content.size() + format::kBlobPartBytes - 1) / format::kBlobPartBytes;
+  capnp::MallocMessageBuilder message;
+  auto blob = message.initRoot<schema::Blob>();
+  blob.setSizeBytes(content.size());
+  auto list = blob.initParts(static_cast<std::uint32_t>(parts));
+  for (std::uint32_t i = 0; i < parts; ++i) {
+    const std::size_t begin = std::size_t{i} * format::kBlobPartBytes;
+    const auto part = content.subspan(
+        begin, std::min<std::size_t>(format::kBlobPartBytes, content.size() - begin));
+    const format::FrameHeader frame =
+        log_->append(FrameKind::kBlob, head_.offset, part, format::kFastLevel);
+    list[i].setOffset(frame.own_offset);
+    list[i].setStoredBytes(frame.stored_size);
+    list[i].setSizeBytes(frame.raw_size);
+  }
+  return format::Record::of(blob.asReader());
+}
+
 void WriterCore::check_same_file() const {
   const std::string& path = draft_path_.empty() ? path_ : draft_path_;
   const auto there = files_.identity(path);
@@ -170,6 +190,7 @@ void WriterCore::check_same_file() const {
 
 bool WriterCore::should_fold(const CommitRequest& request) const {
   if (request.as_snapshot || request.checkpoint || request.content_base != nullptr) return true;
+  if (request.kept != nullptr && request.kept->kind == CommitKind::kSnapshot) return true;
   if (!has_commit() || pending_deltas_ >= format::kMaxPendingDeltas) return true;
   const std::uint64_t bytes = delta_size(request);
   return bytes > format::kMaxDeltaBytes || pending_bytes_ + bytes > format::kMaxPendingBytes;
@@ -195,11 +216,18 @@ CommitResult WriterCore::commit(CommitRequest& request) {
   return result;
 }
 
-void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest& request,
-                             std::int64_t time) const {
-  commit.setRevision(head_.revision + 1);
+std::uint64_t WriterCore::number_of(const CommitRequest& request) const {
+  return request.kept != nullptr ? request.kept->revision : head_.revision + 1;
+}
+
+std::int64_t WriterCore::time_of(const CommitRequest& request) const {
+  return std::max(request.kept != nullptr ? request.kept->time_nanos : clock_(), head_.time_nanos);
+}
+
+void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest& request) const {
+  commit.setRevision(number_of(request));
   commit.setParentRevision(head_.revision);
-  commit.setTime(time);
+  commit.setTime(time_of(request));
   commit.setUpsertCount(request.upserts);
   commit.setEraseCount(request.erases);
   commit.setPageBytes(log_->end() - request.log_begin.end);
@@ -210,10 +238,10 @@ void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest
   commit.setUnsyncedHashLow(unsynced.hash.low);
 }
 
-std::vector<std::byte> WriterCore::encode_delta(const CommitRequest& request, std::int64_t time) {
+std::vector<std::byte> WriterCore::encode_delta(const CommitRequest& request) {
   capnp::MallocMessageBuilder message;
   auto commit = message.initRoot<schema::Commit>();
-  fill_common(commit, request, time);
+  fill_common(commit, request);
   commit.setKind(schema::Commit::Kind::DELTA);
   commit.setTreesOffset(trees_offset_);
   commit.setPendingDeltas(pending_deltas_ + 1);
@@ -230,7 +258,7 @@ std::vector<std::byte> WriterCore::encode_delta(const CommitRequest& request, st
 }
 
 CommitResult WriterCore::commit_delta(CommitRequest& request) {
-  std::vector<std::byte> payload = encode_delta(request, std::max(clock_(), head_.time_nanos));
+  std::vector<std::byte> payload = encode_delta(request);
   CommitResult result;
   result.kind = CommitKind::kDelta;
   const bool durable = request.durability == Durability::kDurable;
@@ -314,8 +342,8 @@ format::Roots WriterCore::fold(CommitRequest& request, const std::string& checkp
 }
 
 CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
-  const std::int64_t time = std::max(clock_(), head_.time_nanos);
-  std::string checkpoint_id;
+  const std::int64_t time = time_of(request);
+  std::string checkpoint_id = request.kept != nullptr ? request.kept->checkpoint : "";
   if (request.checkpoint) {
     checkpoint_id = request.checkpoint->id.empty() ? new_uuid() : request.checkpoint->id;
   }
@@ -324,10 +352,10 @@ CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
 
   capnp::MallocMessageBuilder message;
   auto commit = message.initRoot<schema::Commit>();
-  fill_common(commit, request, time);
+  fill_common(commit, request);
   commit.setKind(schema::Commit::Kind::SNAPSHOT);
   auto trees = commit.initTrees();
-  trees.setRevision(head_.revision + 1);
+  trees.setRevision(number_of(request));
   format::write_roots(trees, roots);
   set_digest(trees.initFingerprint(sizeof(Digest)), fingerprint);
   if (!checkpoint_id.empty()) trees.setCheckpoint(checkpoint_id.c_str());

@@ -41,6 +41,8 @@ struct CommitRequest {
   Durability durability = Durability::kDurable;
   bool as_snapshot = false;
   std::optional<CheckpointOptions> checkpoint;
+  // A commit of another file that is written here anew: its number, time, words and counts.
+  const RevisionInfo* kept = nullptr;
   // Instead of the head: an older revision, whose content comes back (restore), or what a large
   // transaction has written already (then for bookkeeping too).
   const Base* content_base = nullptr;
@@ -68,6 +70,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
 
   // The calls below need the transaction to be held by the caller.
   CommitResult commit(CommitRequest& request);
+  // Stores content in frames of its own; the record is for the table `blobs`.
+  [[nodiscard]] format::Record append_blob(format::Bytes content);
   [[nodiscard]] const Base& base() const { return base_; }
   [[nodiscard]] Log& log() { return *log_; }
   [[nodiscard]] bool has_commit() const { return head_.revision != 0; }
@@ -108,10 +112,10 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
                                                  const format::Roots& roots,
                                                  std::int64_t time) const;
   [[nodiscard]] format::RootRef list_revisions();
-  [[nodiscard]] std::vector<std::byte> encode_delta(const CommitRequest& request,
-                                                    std::int64_t time);
-  void fill_common(schema::Commit::Builder commit, const CommitRequest& request,
-                   std::int64_t time) const;
+  [[nodiscard]] std::vector<std::byte> encode_delta(const CommitRequest& request);
+  [[nodiscard]] std::uint64_t number_of(const CommitRequest& request) const;
+  [[nodiscard]] std::int64_t time_of(const CommitRequest& request) const;
+  void fill_common(schema::Commit::Builder commit, const CommitRequest& request) const;
   void finish(const CommitRequest& request, const format::FrameHeader& frame,
               std::vector<std::byte> payload, CommitResult& result);
 

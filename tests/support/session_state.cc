@@ -83,7 +83,7 @@ std::string wrong_history(const Snapshot& snapshot) {
               std::to_string(wanted);
       return false;
     }
-    --wanted;
+    wanted = info.parent;
     return true;
   });
   if (wrong.empty() && wanted != 0) wrong = "history ends above " + std::to_string(wanted);

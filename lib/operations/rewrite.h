@@ -1,0 +1,57 @@
+#pragma once
+// A session written anew: chosen revisions of an old file go into a new one with their numbers,
+// times, words and fingerprints, and nothing else does. What compact and repair have in common.
+//
+// What a revision shares with the one before it is not read again: subtrees of equal digest were
+// copied with that one. So a revision that could be added is whole, and one whose own pages are
+// damaged throws and leaves the new file as it was before.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/store/view.h"
+#include "lib/store/writer_core.h"
+#include "session/writer.h"
+
+namespace session::operations {
+
+struct RewriteOptions {
+  io::FileSystem* files = nullptr;
+  // Of the file that is written anew: its page parameters and time of creation are kept.
+  format::FileHeader header;
+};
+
+class Rewriter {
+ public:
+  // Begins a file that appears at `path` with finish(), and of which nothing is left without it.
+  // Throws kExists if one is there.
+  Rewriter(const std::string& path, const RewriteOptions& options);
+  ~Rewriter();
+  Rewriter(const Rewriter&) = delete;
+  Rewriter& operator=(const Rewriter&) = delete;
+
+  // The next revision, of the file that all others came from. Numbers must rise. Throws kDamaged
+  // when a page that no revision before it had is damaged, and has then written nothing.
+  void add(const Snapshot& revision);
+
+  // For revisions that no other file has, on top of what was added.
+  [[nodiscard]] const std::shared_ptr<store::WriterCore>& writer() const { return writer_; }
+
+  [[nodiscard]] std::uint64_t added() const { return added_; }
+  void finish();
+
+ private:
+  struct Changes;
+  void collect(const store::View& revision, Changes& into) const;
+  void collect_commit(const store::View& revision, Changes& into) const;
+  void collect_difference(const store::View& revision, Changes& into) const;
+  void move_blobs(const store::View& revision, Changes& changes);
+
+  std::shared_ptr<store::WriterCore> writer_;
+  std::optional<Snapshot> before_;  // the revision added last
+  std::uint64_t added_ = 0;
+};
+
+}  // namespace session::operations
