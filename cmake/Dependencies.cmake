@@ -28,3 +28,6 @@ target_link_libraries(session_dep_crypto INTERFACE Threads::Threads ${CMAKE_DL_L
 # xxHash stays dynamic: the shared library picks the widest vector unit at run time, the archive
 # does not.
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+
+# ISA-L comes as a shared library only; it too picks its vector unit at run time.
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)

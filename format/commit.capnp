@@ -23,6 +23,7 @@ struct Commit {
   upsertCount @13 :UInt32;            # of this commit, whatever its kind
   eraseCount @14 :UInt32;
   pageBytes @15 :UInt64;              # of the frames this commit wrote before its own
+  parityOffset @16 :UInt64;           # of the newest parity group before this commit; 0: none
 }
 
 struct TableChanges {

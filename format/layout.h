@@ -106,6 +106,46 @@ inline constexpr std::uint64_t kMaxUnsyncedBytes = 1ULL << 20;
 // 256 KiB and 1 MiB measured alike, so the smallest.
 inline constexpr std::uint64_t kReserveBytes = 64U << 10;
 
+// ---- parity -------------------------------------------------------------------------------------
+
+// What one group can be asked to spend, in percent of what it protects. Beyond a half, a second
+// copy of the file elsewhere does more.
+inline constexpr std::uint32_t kMinParityPercent = 1;
+inline constexpr std::uint32_t kMaxParityPercent = 50;
+inline constexpr std::uint32_t kParityPercent = 6;
+// Data and parity blocks of one stripe: as many as GF(2^8) has room for, one less than its
+// elements. The wider a stripe, the rarer does scattered damage exceed it.
+inline constexpr std::uint32_t kMaxStripeBlocks = 255;
+// Damage is located to a block. Small ones locate better, large ones need fewer hashes: 8 bytes in
+// three copies are 0.6 % of 4 KiB, which is also what disks lose at once.
+inline constexpr std::uint32_t kMinParityBlockLog2 = 9;
+inline constexpr std::uint32_t kParityBlockLog2 = 12;
+inline constexpr std::uint32_t kMaxParityBlockLog2 = 16;
+// A range of fewer blocks is cut into smaller ones: a group always spends some whole blocks.
+inline constexpr std::uint32_t kSmallGroupBlocks = 128;
+// Of data in a group: its hashes are held in memory. More, and the blocks grow.
+inline constexpr std::uint32_t kMaxGroupBlocks = 1U << 17;
+// A group's tables and parity blocks, which whoever makes them holds in memory at once.
+inline constexpr std::uint32_t kMaxGroupParityBytes = 64U << 20;
+// What stands first in each parity frame and says what the group is.
+inline constexpr std::size_t kParityHeadBytes = 64;
+// Numbers in a page of the table of block hashes; the last is the page's own hash. A page is taken
+// from whichever copy of the table still has it.
+inline constexpr std::uint32_t kParityPageNumbers = 64;
+// No burst that the parity can mend reaches from the first copy to the last.
+inline constexpr std::uint32_t kParityTableCopies = 3;
+// A session that keeps parity up adds a group when so much is uncovered; at its close also when it
+// is one part in kMinGroupShare of the file, so that small sessions are covered too and their
+// groups stay few.
+inline constexpr std::uint64_t kMinGroupBytes = 1ULL << 20;
+inline constexpr std::uint32_t kMinGroupShare = 16;
+static_assert(kMinParityBlockLog2 <= kParityBlockLog2 && kParityBlockLog2 <= kMaxParityBlockLog2);
+static_assert((std::size_t{1} << kMinParityBlockLog2) % kAlignBytes == 0 &&
+                  kParityHeadBytes % kAlignBytes == 0 &&
+                  kParityPageNumbers * sizeof(std::uint64_t) % kAlignBytes == 0,
+              "whatever a group consists of begins at a multiple of the alignment");
+static_assert(kMaxStripeBlocks < 256, "each block of a stripe needs an element of GF(2^8)");
+
 // ---- the list -----------------------------------------------------------------------------------
 
 struct NamedNumber {
@@ -149,6 +189,21 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"max_delta", kMaxDeltaBytes, "bytes"},
     {"max_unsynced", kMaxUnsyncedBytes, "bytes"},
     {"reserve", kReserveBytes, "bytes"},
+    {"min_parity", kMinParityPercent, "percent"},
+    {"max_parity", kMaxParityPercent, "percent"},
+    {"parity", kParityPercent, "percent"},
+    {"max_stripe", kMaxStripeBlocks, "blocks"},
+    {"min_parity_block_log2", kMinParityBlockLog2, ""},
+    {"parity_block_log2", kParityBlockLog2, ""},
+    {"max_parity_block_log2", kMaxParityBlockLog2, ""},
+    {"small_group", kSmallGroupBlocks, "blocks"},
+    {"max_group", kMaxGroupBlocks, "blocks"},
+    {"max_group_parity", kMaxGroupParityBytes, "bytes"},
+    {"parity_head", kParityHeadBytes, "bytes"},
+    {"parity_page", kParityPageNumbers, "numbers"},
+    {"parity_tables", kParityTableCopies, "copies"},
+    {"min_group", kMinGroupBytes, "bytes"},
+    {"min_group_share", kMinGroupShare, ""},
 });
 
 }  // namespace session::format
