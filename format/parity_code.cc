@@ -321,7 +321,7 @@ void ParityCheck::check_blocks(const ReadProgress& progress) {
     const auto bytes = std::span(buffer).first(count * block_bytes);
     if (is_data) {
       read_padded(group_, read_, std::uint64_t{group_.pad() + first} << group_.block_log2, bytes);
-    } else {
+    } else if (is_known_[first]) {
       read_block(first, bytes);
     }
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -54,6 +54,10 @@ class ParityCheck {
 
   [[nodiscard]] const ParityGroup& group() const { return group_; }
   [[nodiscard]] bool is_clean() const { return bad_blocks_.empty() && bad_frames_.empty(); }
+  // Whether the closing frame is sound: the group was finished.
+  [[nodiscard]] bool is_closed() const {
+    return bad_frames_.empty() || bad_frames_.back() != group_.frames() - 1;
+  }
   // Places in the file that differ from what was protected, to the block. A damaged parity frame
   // whose blocks are sound is in it whole.
   [[nodiscard]] std::vector<ByteRange> damaged() const;

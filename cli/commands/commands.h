@@ -3,9 +3,12 @@
 // the library and renders what comes back.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "cli/context.h"
+#include "session/protect.h"
 
 namespace session::cli {
 
@@ -18,6 +21,7 @@ void add_log(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_checkpoint(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
+void add_protect(CLI::App& app, Context& context);
 void add_layout(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 
@@ -29,6 +33,13 @@ void on_run(CLI::App& command, Context& context, std::shared_ptr<Options> option
     context.command = command.get_name();
     context.run = [&context, options, run] { return run(context, *options); };
   });
+}
+
+// --parity P, of what the library takes.
+inline void add_parity(CLI::App& command, std::uint32_t& percent, const std::string& help) {
+  command.add_option("--parity", percent, help)
+      ->type_name("P")
+      ->check(CLI::Range(kLeastParityPercent, kMostParityPercent));
 }
 
 inline void add_dry_run(CLI::App& command, bool& dry_run) {

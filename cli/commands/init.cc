@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/io/output_file.h"
 #include "cli/render/text.h"
+#include "session/reader.h"
 #include "session/writer.h"
 
 namespace session::cli {
@@ -15,6 +16,7 @@ struct Options {
   std::string name;
   std::string description;
   std::string workspace;
+  std::uint32_t parity = 0;
   bool force = false;
   bool dry_run = false;
 };
@@ -24,6 +26,7 @@ FileInfo create(const Options& options) {
   create.name = options.name;
   create.description = options.description;
   create.workspace = options.workspace;
+  create.parity_percent = options.parity;
   create.overwrite = options.force;
   Writer::create(options.file, create).close();
   return Reader::open(options.file).info();
@@ -43,6 +46,7 @@ ExitCode run(Context& context, const Options& options) {
     document.field("file", options.file);
     document.field("session", session.empty() ? std::optional<std::string>() : session);
     document.field("revision", revision);
+    document.field("parity_percent", options.parity);
     document.field("dry_run", options.dry_run);
     document.finish();
   } else if (!context.options.quiet) {
@@ -67,6 +71,8 @@ void add_init(CLI::App& app, Context& context) {
   command.add_option("--description", options->description, "what the session is about");
   command.add_option("--workspace", options->workspace, "directory the session works in")
       ->type_name("DIR");
+  add_parity(command, options->parity,
+             "keep up parity of so many percent, 1 to 50 (default: none)");
   command.add_flag("--force", options->force, "replace an existing file");
   add_dry_run(command, options->dry_run);
   on_run(command, context, options, run);

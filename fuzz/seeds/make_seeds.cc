@@ -32,6 +32,7 @@
 #include "fuzz/support/memory_files.h"
 #include "fuzz/support/reseal.h"
 #include "lib/store/page_source.h"
+#include "session/protect.h"
 #include "session/reader.h"
 #include "session/writer.h"
 
@@ -50,6 +51,14 @@ Bytes read_bytes(const fs::path& path) {
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   const auto bytes = std::as_bytes(std::span(text));
   return {bytes.begin(), bytes.end()};
+}
+
+void write_bytes(const fs::path& path, const Bytes& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  const auto text = format::as_text(bytes);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  out.close();
+  if (!out) throw Error(ErrorCode::kIo, "cannot be written", path.string());
 }
 
 // A file's id is random; here it must not be. Its header stands in snapshot commits, too. The
@@ -245,28 +254,33 @@ void add_payloads(Corpus& corpus, const std::string& name, const Bytes& file) {
   }
 }
 
+Bytes with_parity(const fs::path& folder, const Bytes& file) {
+  const fs::path path = folder / "protected";
+  write_bytes(path, file);
+  (void)protect(path.string());
+  return read_bytes(path);
+}
+
 Corpus make_corpus(const fs::path& folder) {
   Corpus corpus;
   for (const auto& [name, file] : make_sessions(folder)) {
     corpus["open/" + name] = file;
     if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
+    if (name == "tree" || name == "deltas") corpus["parity/" + name] = with_parity(folder, file);
   }
   for (const auto& [name, text] : fuzz::source_seeds()) {
     const auto bytes = std::as_bytes(std::span(text));
     corpus[name] = {bytes.begin(), bytes.end()};
   }
+  corpus["open/parity"] = corpus["parity/tree"];
   return corpus;
 }
 
 void write_corpus(const Corpus& corpus, const fs::path& folder) {
   for (const auto& [name, bytes] : corpus) {
     fs::create_directories((folder / name).parent_path());
-    std::ofstream out(folder / name, std::ios::binary);
-    const auto text = format::as_text(bytes);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.close();
-    if (!out) throw Error(ErrorCode::kIo, "cannot be written", (folder / name).string());
+    write_bytes(folder / name, bytes);
     std::printf("%6zu %s\n", bytes.size(), name.c_str());
   }
 }

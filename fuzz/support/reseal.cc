@@ -45,6 +45,13 @@ void vouch(std::span<std::byte> file, std::size_t offset) {
   format::store(frame, kUnsyncedLowAt, hash.low);
 }
 
+// The head of a parity group, which has a hash of its own.
+void seal_parity_head(std::span<std::byte> frame, std::uint64_t tag) {
+  if (frame.size() < kFrameHeaderBytes + format::kParityHeadBytes) return;
+  const auto head = frame.subspan(kFrameHeaderBytes, format::kParityHeadBytes);
+  format::store(head, kHeaderHashAt, format::xxh3_64(Bytes(head).first(kHeaderHashAt), tag));
+}
+
 }  // namespace
 
 std::vector<FramePlace> frames_of(std::span<const std::byte> file) {
@@ -74,10 +81,9 @@ void reseal(std::span<std::byte> file, Reseal how) {
       format::store(frame, kOwnOffsetAt, std::uint64_t{place.offset});
       format::store(frame, kTagAt, tag);
     }
-    if (format::load<std::uint8_t>(frame, kKindAt) ==
-        static_cast<std::uint8_t>(format::FrameKind::kCommit)) {
-      vouch(file, place.offset);
-    }
+    const auto kind = static_cast<format::FrameKind>(format::load<std::uint8_t>(frame, kKindAt));
+    if (kind == format::FrameKind::kCommit) vouch(file, place.offset);
+    if (kind == format::FrameKind::kParity) seal_parity_head(frame, tag);
     const format::Hash128 hash = format::xxh3_128(Bytes(frame).subspan(kFrameHeaderBytes));
     format::store(frame, kPayloadHashAt, hash.low);
     format::store(frame, kPayloadHashAt + 8, hash.high);

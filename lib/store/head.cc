@@ -5,6 +5,7 @@
 
 #include "format/commit.h"
 #include "lib/store/page_source.h"
+#include "lib/store/parity.h"
 
 namespace session::store {
 namespace {
@@ -120,30 +121,46 @@ std::optional<Head> believe(const FrameReader& frames, const FrameHeader& header
   head.commit_offset = header.own_offset;
   head.commit_end = header.end();
   head.unsynced_begin = begin;
+  head.end = head.commit_end;
+  head.parity_offset = commit.getParityOffset();
   return head;
 }
 
-// What may follow a commit without being a tail: its seal, and whole parity frames.
-void pass_seal_and_parity(const FrameReader& frames, Head& head) {
-  head.end = head.commit_end;
-  while (const auto next = frames.header(head.end)) {
-    const bool is_seal = next->kind == FrameKind::kSeal && !head.sealed;
-    if (!is_seal && next->kind != FrameKind::kParity) return;
-    const auto payload = frames.payload(*next);
-    if (!payload) return;
-    if (is_seal) {
-      const auto seal = format::read_root<schema::Seal>(*payload);
-      if (seal.getCommitOffset() != head.commit_offset) return;
-      head.sealed = true;
-    }
-    head.end = next->end();
+// The seal of the head, if it stands at its end.
+bool pass_seal(const FrameReader& frames, Head& head) {
+  const auto next = frames.header(head.end);
+  if (head.sealed || !next || next->kind != FrameKind::kSeal) return false;
+  const auto payload = frames.payload(*next);
+  if (!payload) return false;
+  if (format::read_root<schema::Seal>(*payload).getCommitOffset() != head.commit_offset) {
+    return false;
   }
+  head.sealed = true;
+  head.end = next->end();
+  return true;
 }
 
-// A seal vouches for its commit: what was sealed was on the disk, so it can be no torn tail. True
-// if the first frame behind the commit at `at`, whose own header may be unreadable, is its seal.
-bool was_sealed(const FrameReader& frames, std::uint64_t at,
-                const std::optional<FrameHeader>& commit) {
+// A parity group that was finished, whatever became of it since. Where the seal before it is
+// damaged, it stands a little further on, and what it protects says that something stood there.
+bool pass_parity(io::File& file, const std::string& path, std::uint64_t tag, std::uint64_t written,
+                 Head& head) {
+  const std::uint64_t limit = std::min(written, head.end + format::kMaxFrameBytes);
+  const auto group = find_parity_group(file, path, tag, head.end, limit);
+  if (!group || group->home != head.commit_offset || !is_finished(file, path, tag, *group)) {
+    return false;
+  }
+  if (group->end > head.end) head.sealed = true;
+  head.end = group->parity_end();
+  head.parity_offset = group->parity_begin;
+  return true;
+}
+
+// A seal vouches for its commit, and so does a parity group: what was sealed or protected was on
+// the disk, so it can be no torn tail. True if the last frame of the file, or the first one behind
+// the commit at `at`, whose own header may be unreadable, is one of them.
+bool was_vouched_for(const FrameReader& frames, std::uint64_t at,
+                     const std::optional<FrameHeader>& commit, const FrameHeader& last) {
+  if (last.kind == FrameKind::kParity && last.home == at) return true;
   std::optional<FrameHeader> next;
   if (commit) {
     next = frames.header(commit->end());
@@ -153,7 +170,9 @@ bool was_sealed(const FrameReader& frames, std::uint64_t at,
       next = frames.header(at + step);
     }
   }
-  if (!next || next->kind != FrameKind::kSeal || next->home != at) return false;
+  if (!next || next->home != at) return false;
+  if (next->kind == FrameKind::kParity) return true;
+  if (next->kind != FrameKind::kSeal) return false;
   const auto payload = frames.payload(*next);
   return payload && format::read_root<schema::Seal>(*payload).getCommitOffset() == at;
 }
@@ -228,16 +247,19 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
     std::optional<Head> head;
     if (header && header->kind == FrameKind::kCommit) head = believe(frames, *header);
     if (head) {
-      pass_seal_and_parity(frames, *head);
+      while (head->end < written &&
+             (pass_seal(frames, *head) || pass_parity(file, path, file_tag, written, *head))) {
+      }
       head->file_bytes = size;
       head->tail_bytes = written > head->end ? written - head->end : 0;
       return *head;
     }
-    if (was_sealed(frames, at, header)) {
-      throw Error(ErrorCode::kDamaged,
-                  "the last commit of this cleanly closed file is damaged; older revisions stand "
-                  "before it: `sessiontool layout` shows them",
-                  path, at);
+    if (was_vouched_for(frames, at, header, *last)) {
+      throw Error(
+          ErrorCode::kDamaged,
+          "the last commit of this file is damaged, and what stands behind it says that it "
+          "was whole once; older revisions stand before it: `sessiontool layout` shows them",
+          path, at);
     }
     // No commit lies between a frame and its home.
     if (at <= format::kFileHeaderBytes) break;

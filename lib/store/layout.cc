@@ -7,6 +7,7 @@
 #include "format/commit.h"
 #include "format/frame.h"
 #include "format/page.h"
+#include "format/parity.h"
 #include "lib/io/file.h"
 #include "lib/store/head.h"
 #include "lib/store/page_source.h"
@@ -77,8 +78,26 @@ void describe_payload(FrameKind kind, Bytes payload, LayoutEntry& entry) {
       entry.detail = plural(payload.size(), "byte");
       break;
     case FrameKind::kParity:
-      break;
+      break;  // what it is depends on where it stands
   }
+}
+
+// Which of its group's frames it is, and what the group covers.
+void describe_parity(const FrameHeader& header, Bytes payload, std::uint64_t tag,
+                     LayoutEntry& entry) {
+  auto decoded =
+      format::decode_parity_head(payload, header.own_offset + format::kFrameHeaderBytes, tag);
+  if (const format::Damage* damage = format::damage_in(decoded)) {
+    entry.detail = "damaged: " + damage->detail;
+    return;
+  }
+  const auto& [group, index] = std::get<format::ParityHead>(decoded);
+  entry.detail = std::to_string(index + 1) + " of " + std::to_string(group.frames()) +
+                 ", covers [" + std::to_string(group.begin) + ", " + std::to_string(group.end) +
+                 ") in " + plural(group.stripes, "stripe") + " of " +
+                 std::to_string(group.width()) + " + " + std::to_string(group.rows) +
+                 " blocks of " + std::to_string(group.block_bytes());
+  if (group.previous != 0) entry.points_to.push_back(group.previous);
 }
 
 LayoutEntry plain_entry(std::uint64_t offset, std::uint64_t size, std::string kind,
@@ -145,7 +164,11 @@ class Walk {
     if (const format::Damage* damage = format::damage_in(raw)) return damage->detail;
     const Bytes payload = std::get<Bytes>(raw);
     if (auto wrong = store::check_payload(header.kind, payload)) return wrong;
-    describe_payload(header.kind, payload, entry);
+    if (header.kind == FrameKind::kParity) {
+      describe_parity(header, payload, tag_, entry);
+    } else {
+      describe_payload(header.kind, payload, entry);
+    }
     return std::nullopt;
   }
 

@@ -9,6 +9,7 @@
 #include "format/frame.h"
 #include "lib/io/file.h"
 #include "lib/store/head.h"
+#include "lib/store/parity.h"
 #include "lib/store/revision_name.h"
 #include "lib/store/view.h"
 
@@ -135,11 +136,24 @@ FileInfo Reader::info() const {
     info.tail_bytes = impl_->head.tail_bytes;
     info.reserve_bytes = info.file_bytes - info.head_end - info.tail_bytes;
     info.uncovered_bytes = info.head_end;
+    const auto groups = store::parity_groups(*impl_->file, impl_->path, impl_->header.tag(),
+                                             impl_->head.parity_offset);
+    std::uint64_t parity_behind_head = 0;
+    for (const format::ParityGroup& group : groups) {
+      info.parity_bytes += group.parity_bytes();
+      if (group.parity_begin > impl_->head.commit_offset) {
+        parity_behind_head += group.parity_bytes();
+      }
+    }
+    if (!groups.empty() && groups.front().parity_end() <= info.head_end) {
+      info.uncovered_bytes = info.head_end - groups.front().parity_end();
+    }
     info.sealed = impl_->head.sealed && impl_->head.tail_bytes == 0;
     info.revisions = view.revision_count();
     info.checkpoints = view.size(Table::kCheckpoints).count;
     info.head = view.info();
-    info.live_bytes = format::kFileHeaderBytes + (impl_->head.end - impl_->head.commit_offset);
+    info.live_bytes = format::kFileHeaderBytes +
+                      (impl_->head.end - impl_->head.commit_offset - parity_behind_head);
     for (const Table table : kAllTables) {
       info.tables.push_back(view.size(table));
       info.live_bytes += info.tables.back().stored_bytes;
@@ -154,7 +168,8 @@ FileInfo Reader::info() const {
         info.live_bytes += format::align_up(format::kFrameHeaderBytes + part.getStoredBytes());
       }
     }
-    info.live_bytes = std::min(info.live_bytes, info.head_end);
+    info.parity_bytes = std::min(info.parity_bytes, info.head_end);
+    info.live_bytes = std::min(info.live_bytes, info.head_end - info.parity_bytes);
     if (const auto identity = view.find(Table::kUpkeep, "identity")) {
       info.session_id =
           store::to_string(identity->record.as<schema::Upkeep>().getIdentity().getSessionId());

@@ -100,6 +100,11 @@ void TransactionCore::add_first_records() {
     if (!options.workspace.empty()) metadata.setWorkspace(options.workspace.c_str());
     upsert(Table::kSession, "metadata", message.getRoot<schema::SessionRecord>().asReader());
   }
+  if (options.parity_percent != 0) {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<schema::Upkeep>().initPolicy().setParityPercent(options.parity_percent);
+    upsert(Table::kUpkeep, "policy", message.getRoot<schema::Upkeep>().asReader());
+  }
   upserts_ = 0;
 }
 

@@ -213,6 +213,7 @@ CommitResult WriterCore::commit(CommitRequest& request) {
   result.raw_bytes = end.raw_bytes - request.log_begin.raw_bytes;
   result.stored_bytes = end.stored_bytes - request.log_begin.stored_bytes;
   result.duration_nanos = steady_nanos() - begin;
+  if (result.kind == CommitKind::kSnapshot) keep_up_parity_after_commit();
   return result;
 }
 
@@ -236,6 +237,7 @@ void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest
   commit.setUnsyncedBytes(unsynced.bytes);
   commit.setUnsyncedHashHigh(unsynced.hash.high);
   commit.setUnsyncedHashLow(unsynced.hash.low);
+  commit.setParityOffset(parity_offset_);
 }
 
 std::vector<std::byte> WriterCore::encode_delta(const CommitRequest& request) {

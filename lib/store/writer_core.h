@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "format/file_header.h"
+#include "format/parity.h"
 #include "lib/io/file.h"
 #include "lib/store/head.h"
 #include "lib/store/log.h"
@@ -49,6 +50,8 @@ struct CommitRequest {
   const Base* bookkeeping_base = nullptr;
   Log::Position log_begin;  // before the transaction wrote anything
 };
+
+using ProtectProgress = std::function<void(std::uint64_t bytes_read)>;
 
 class WriterCore : public std::enable_shared_from_this<WriterCore> {
  public:
@@ -92,6 +95,11 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   CommitResult restore(std::uint64_t revision);
   void flush();
   void close();
+  // Seals the file and covers with parity what no group covers. `progress` is given the bytes read
+  // since its last call and may throw to stop: then nothing was added. Returns the new groups.
+  std::vector<format::ParityGroup> protect(std::uint32_t percent, const ProtectProgress& progress);
+  // What no group covers yet, from the end of the newest one on.
+  [[nodiscard]] std::uint64_t uncovered_bytes() const { return log_->end() - covered_end_; }
 
  private:
   WriterCore(io::FileSystem& files, std::string path, std::unique_ptr<io::Lock> lock,
@@ -100,6 +108,12 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void sync_or_poison(const std::function<void()>& sync);
   void recover(const Head& head);
   void save_tail(const Head& head);
+  void seal();
+  void append_group(const format::ParityGroup& group, const ProtectProgress& progress);
+  std::vector<format::ParityGroup> add_parity(std::uint32_t percent,
+                                              const ProtectProgress& progress);
+  void keep_up_parity_after_commit();
+  void keep_up_parity_on_close();
   void rewrite_unsynced(const Head& head);
   void load_state(const Head& head);
   void check_same_file() const;
@@ -138,6 +152,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   Base base_;
   RevisionInfo head_;  // revision 0: no commit yet
   std::uint64_t head_end_ = 0;
+  std::uint64_t parity_offset_ = 0;  // of the newest parity group; 0: none
+  std::uint64_t covered_end_ = 0;    // by it and those before it, from the start of the file
   std::uint64_t trees_offset_ = 0;
   std::vector<RevisionInfo> unlisted_;  // revisions not in the `revisions` table yet
   std::uint32_t pending_deltas_ = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/store/parity.h"
 #include "lib/store/writer_core.h"
 
 namespace session::store {
@@ -61,6 +62,7 @@ std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
   if (!options.written_by.empty()) core->written_by_ = options.written_by;
   core->header_.created_nanos = core->clock_();
   core->first_commit_ = options;
+  if (options.parity_percent != 0) (void)format::longest_parity_range(options.parity_percent);
   core->may_overwrite_ = options.overwrite;
   core->draft_path_ = real + std::string(kDraftSuffix);
   core->closed_ = false;
@@ -168,9 +170,12 @@ void WriterCore::save_tail(const Head& head) {
 // What the head vouches for beyond the last good sync may be in memory only, and marked clean there
 // by a sync that failed: write it once more, so that the next sync is about it.
 void WriterCore::rewrite_unsynced(const Head& head) {
-  std::vector<std::byte> bytes(head.end - head.unsynced_begin);
-  io::read_exactly(*file_, path_, head.unsynced_begin, bytes);
-  file_->write_at(head.unsynced_begin, bytes);
+  std::vector<std::byte> bytes;
+  for (std::uint64_t at = head.unsynced_begin; at < head.end; at += bytes.size()) {
+    bytes.resize(std::min<std::uint64_t>(kCopyBytes, head.end - at));
+    io::read_exactly(*file_, path_, at, bytes);
+    file_->write_at(at, bytes);
+  }
   file_->sync_data();
   // Whoever created the file may have ended before its name was on the disk.
   files_.sync_directory(path_);
@@ -190,6 +195,11 @@ void WriterCore::load_state(const Head& head) {
   pending_deltas_ = static_cast<std::uint32_t>(view->pending().size());
   pending_bytes_ = view->pending_bytes();
   head_end_ = head.end;
+  parity_offset_ = head.parity_offset;
+  const auto groups = parity_groups(*file_, path_, header_.tag(), parity_offset_);
+  if (!groups.empty() && groups.front().parity_end() <= head.end) {
+    covered_end_ = groups.front().parity_end();
+  }
   log_ = std::make_unique<Log>(file_, path_, header_.tag(), head_end_, dry_run_);
   sealed_ = head.sealed;  // and a tail behind the seal is cut
   report_.recovered_to = head_.revision;
@@ -213,7 +223,15 @@ void WriterCore::close() {
   }
   // Whatever happens now, the lock goes with us: the commits are on the disk.
   const std::unique_ptr<io::Lock> lock = std::move(lock_);
-  if (sealed_ || dry_run_ || log_->poisoned()) return;
+  const bool is_untouched = sealed_ && report_.tail_bytes == 0;
+  if (is_untouched || dry_run_ || log_->poisoned()) return;
+  seal();
+  keep_up_parity_on_close();
+  log_->trim();
+}
+
+void WriterCore::seal() {
+  if (sealed_) return;
   log_->sync();
   capnp::MallocMessageBuilder message;
   auto seal = message.initRoot<schema::Seal>();
@@ -228,7 +246,7 @@ void WriterCore::close() {
     file_->truncate(head_end_);
     throw;
   }
-  log_->trim();
+  head_end_ = log_->end();
   sealed_ = true;
 }
 

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/operations/parity_groups.h"
+#include "session/protect.h"
 #include "tests/support/disk_session.h"
 #include "tests/support/records.h"
 
@@ -24,6 +26,16 @@ std::string compare(const Snapshot& snapshot, const SessionState& wanted) {
   return "revision " + std::to_string(snapshot.revision()) + ": " + wanted.difference(found);
 }
 
+// Every parity group there is agrees with what it protects.
+std::string parity_contradiction(SimulatedDisk& disk) {
+  const auto file = disk.open(kDiskPath, io::OpenMode::kRead);
+  const std::uint64_t tag = operations::find_file_tag(*file).value();
+  const auto groups = operations::find_parity_groups(*file, tag);
+  const auto outcome = operations::check_by_parity(*file, groups, tag);
+  if (outcome.damaged.empty() && outcome.unfinished.empty()) return {};
+  return "parity that does not fit what it protects";
+}
+
 }  // namespace
 
 const SessionState& CrashRun::head() const {
@@ -32,9 +44,11 @@ const SessionState& CrashRun::head() const {
   return at == promise_.states.end() ? nothing : at->second;
 }
 
-void CrashRun::create() {
+void CrashRun::create(std::uint32_t parity_percent) {
   promise_.states[1] = SessionState();
-  writer_ = create_on(disk_);
+  CreateOptions options = creating_on(disk_);
+  options.parity_percent = parity_percent;
+  writer_ = Writer::create(kDiskPath, options);
   promise_.acknowledged = revision_ = 1;
 }
 
@@ -169,6 +183,12 @@ void CrashRun::flush() {
   promise_.acknowledged = revision_;
 }
 
+void CrashRun::protect() {
+  ProtectOptions options;
+  options.files = &disk_;
+  (void)session::protect(kDiskPath, options);
+}
+
 AfterCrash examine(SimulatedDisk& disk, const Promise& promise, bool thorough) {
   try {
     if (!disk.exists(kDiskPath)) {
@@ -224,7 +244,8 @@ std::string go_on(SimulatedDisk& disk, Promise promise, std::uint64_t seed) {
       return "closed, but not sealed";
     }
     const std::string damage = damage_in_frames(disk.contents(kDiskPath), info.head_end);
-    return damage.empty() ? damage : "going on left damage " + damage;
+    if (!damage.empty()) return "going on left damage " + damage;
+    return parity_contradiction(disk);
   } catch (const std::exception& error) {
     return error_text(error);
   }

@@ -30,7 +30,8 @@ class CrashRun {
   CrashRun(SimulatedDisk& disk, Promise& promise, std::uint64_t seed)
       : disk_(disk), promise_(promise), random_(seed) {}
 
-  void create();
+  // With a policy of so many percent, if any.
+  void create(std::uint32_t parity_percent = 0);
   // A draft with one transaction, published.
   void create_from_draft(int changes);
   void open();
@@ -45,6 +46,8 @@ class CrashRun {
   void checkpoint(const std::string& description);
   void restore(std::uint64_t revision);
   void flush();
+  // Of a session that is closed.
+  void protect();
   // After a call that failed: a restore may have made one of its two commits.
   void believe_the_writer() { revision_ = writer_->head().revision(); }
 

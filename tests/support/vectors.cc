@@ -18,6 +18,7 @@
 #include "format/record.h"
 #include "lib/convert/json.h"
 #include "lib/convert/record_json.h"
+#include "session/protect.h"
 #include "session/reader.h"
 #include "session/writer.h"
 
@@ -103,6 +104,13 @@ class Maker {
     writer_.delete_checkpoint(uuid_text(std::string(name_) + " checkpoint " + description));
   }
   void close() { writer_.close(); }
+  // With the same clock, for a writer that opens the file again.
+  [[nodiscard]] WriterOptions writing() {
+    tick();
+    WriterOptions options;
+    options.clock = [clock = clock_] { return *clock; };
+    return options;
+  }
   // The file as it stands, without the reserve behind the head.
   [[nodiscard]] std::string bytes() const {
     return read_whole_file(path_).substr(0, Reader::open(path_).info().head_end);
@@ -345,6 +353,24 @@ void make_sealed_damage(const std::string& path, std::string_view name) {
   write_whole_file(path, bytes);
 }
 
+void make_parity(const std::string& path, std::string_view name) {
+  Maker maker(path, name);
+  maker.start();
+  maker.change().put(Table::kValues, "vector/first", R"({"text": "protected"})").commit("first");
+  maker.close();
+  protect(path, {.percent = 20});
+  Writer writer = Writer::open(path, maker.writing());
+  {
+    auto change = writer.begin();
+    (void)change.erase(Table::kValues, "vector/first");
+    CommitOptions options;
+    options.message = "behind a group";
+    change.commit(options);
+  }
+  writer.close();
+  protect(path, {.percent = 1});
+}
+
 }  // namespace
 
 const std::vector<Vector>& all_vectors() {
@@ -405,6 +431,11 @@ const std::vector<Vector>& all_vectors() {
        "damaged",
        {},
        make_sealed_damage},
+      {"parity",
+       "Two parity groups: one behind a seal, and one over what was appended since.",
+       {},
+       {},
+       make_parity},
   };
   return vectors;
 }

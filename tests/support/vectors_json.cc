@@ -12,6 +12,8 @@
 #include "format/record.h"
 #include "lib/convert/json.h"
 #include "lib/convert/record_json.h"
+#include "lib/io/file.h"
+#include "lib/operations/parity_groups.h"
 #include "session/reader.h"
 #include "tests/support/vectors.h"
 
@@ -133,11 +135,34 @@ json::Value head_of(const FileInfo& info) {
   return out;
 }
 
+json::Value groups_of(const std::string& path) {
+  const auto file = io::system_files().open(path, io::OpenMode::kRead);
+  json::Value out = json::Value::array();
+  for (const auto& group :
+       operations::find_parity_groups(*file, operations::find_file_tag(*file).value())) {
+    json::Value one = json::Value::object();
+    one.add("begin", json::Value::natural(group.begin));
+    one.add("end", json::Value::natural(group.end));
+    one.add("parity_begin", json::Value::natural(group.parity_begin));
+    one.add("parity_end", json::Value::natural(group.parity_end()));
+    one.add("previous", json::Value::natural(group.previous));
+    one.add("home", json::Value::natural(group.home));
+    one.add("block_bytes", json::Value::natural(group.block_bytes()));
+    one.add("stripes", json::Value::natural(group.stripes));
+    one.add("width", json::Value::natural(group.width()));
+    one.add("rows", json::Value::natural(group.rows));
+    one.add("frames", json::Value::natural(group.frames()));
+    out.items().push_back(std::move(one));
+  }
+  return out;
+}
+
 void describe_content(const std::string& path, const std::string& bytes, json::Value& out) {
   const Reader reader = Reader::open(path);
   const FileInfo info = reader.info();
   out.add("header", header_of(bytes));
   out.add("head", head_of(info));
+  if (info.parity_bytes != 0) out.add("parity", groups_of(path));
   out.add("session_id", text_value(info.session_id));
   out.add("written_by", text_value(info.writer));
   std::vector<std::uint64_t> kept;

@@ -50,6 +50,9 @@ struct CreateOptions {
   std::string workspace;
   std::string agent_version;
   bool overwrite = false;  // replace an existing file, by rename
+  // Parity to keep up as the file grows, in percent of it (1 to 50): at checkpoints and other
+  // snapshots when 1 MiB or more is not covered, and on close. 0: none.
+  std::uint32_t parity_percent = 0;
   io::FileSystem* files = nullptr;
   std::function<std::int64_t()> clock;  // nanoseconds since 1970; empty: the system's
   std::uint8_t leaf_target_log2 = 0;    // 0: the format's default; frozen in the file
@@ -193,7 +196,8 @@ class Writer {
 
   // Syncs relaxed commits.
   void flush();
-  // Trims the reserve, seals the file and releases the lock. Throws kIo; idempotent.
+  // Trims the reserve, seals the file, covers what its policy wants covered with parity, and
+  // releases the lock. Throws kIo; idempotent.
   void close();
 
  private:

@@ -121,6 +121,37 @@ void several_sittings(CrashRun& run) {
   run.commit(1, Durability::kDurable);
 }
 
+void just_create_with_parity(CrashRun& run) {
+  run.create(10);
+  run.commit(6, Durability::kDurable);
+}
+
+// A group at each close: the file is small, so every change is a large part of it.
+void parity_kept_up(CrashRun& run) {
+  run.commit(1, Durability::kRelaxed);
+  run.close();
+  run.open();
+  run.commit(2, Durability::kDurable);
+  run.close();
+}
+
+void protection(CrashRun& run) {
+  run.close();
+  run.protect();
+  run.open();
+  run.commit(2, Durability::kRelaxed);
+  run.close();
+  run.protect();
+}
+
+// So much that the snapshot gets its group at once.
+void parity_at_a_snapshot(CrashRun& run) {
+  run.commit(1, Durability::kRelaxed);
+  run.commit(9'000, Durability::kDurable, true);
+  run.commit(1, Durability::kDurable);
+  run.close();
+}
+
 const std::vector<Workload>& small_workloads() {
   static const std::vector<Workload> all = {
       {"create", [](CrashRun&) {}, [](CrashRun& run) { run.create(); }},
@@ -129,6 +160,8 @@ const std::vector<Workload>& small_workloads() {
       {"relaxed commits", just_create, relaxed_commits},
       {"small folds", just_create, small_folds},
       {"several sittings", just_create, several_sittings},
+      {"parity kept up", just_create_with_parity, parity_kept_up},
+      {"protection", just_create, protection},
   };
   return all;
 }
@@ -285,6 +318,21 @@ TEST_F(CrashSimulation, SyncsWhatACommitNeedsWhenItIsTooMuchToVouchFor) {
       SimulatedDisk after = disk.crashed(random_);
       ++crashes_;
       ASSERT_EQ(examine(after, promise, false).wrong, "") << place(workload, n);
+    }
+  }
+}
+
+TEST_F(CrashSimulation, KeepsUpParityAtSnapshotsWithoutRiskToACommit) {
+  const Workload workload = {"parity at a snapshot", just_create_with_parity, parity_at_a_snapshot};
+  const Stage stage(workload);
+  for (std::size_t n = 0; n <= stage.operations(); ++n) {
+    Promise promise;
+    const SimulatedDisk disk = stage.crash_after(n, promise);
+    SimulatedDisk after = disk.crashed(random_);
+    ++crashes_;
+    ASSERT_EQ(examine(after, promise, false).wrong, "") << place(workload, n);
+    if (n % 3 == 0) {
+      ASSERT_EQ(go_on(after, promise, random_()), "") << place(workload, n);
     }
   }
 }
