@@ -21,7 +21,7 @@ Error Damage::error() const {
   return Error(ErrorCode::kDamaged,
                "damaged (" + std::string(damage_name(kind)) + "): " + detail +
                    "; revisions that do not need these bytes can still be read (FILE@REV), and "
-                   "`sessiontool layout` shows the damaged frames",
+                   "`sessiontool verify` names all that is damaged",
                {}, offset);
 }
 

@@ -78,7 +78,7 @@ std::optional<std::string> check_message(Bytes payload) {
 void throw_as_damage(const kj::Exception& exception) {
   throw Error(ErrorCode::kDamaged, "a record is not what its schema says: " +
                                        std::string(exception.getDescription().cStr()) +
-                                       "; `sessiontool layout` shows the damaged frames");
+                                       "; `sessiontool verify` names all that is damaged");
 }
 
 }  // namespace session::format

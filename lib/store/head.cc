@@ -182,13 +182,6 @@ std::uint64_t commit_before(const FrameHeader& last) {
   return last.kind == FrameKind::kCommit ? last.own_offset : last.home;
 }
 
-[[noreturn]] void no_commit(const std::string& path) {
-  throw Error(ErrorCode::kDamaged,
-              "no commit in this file can be believed; `sessiontool layout` shows what is "
-              "left of it",
-              path);
-}
-
 }  // namespace
 
 std::uint64_t end_of_nonzero(io::File& file, const std::string& path, std::uint64_t floor,
@@ -233,7 +226,8 @@ format::FileHeader read_file_header(io::File& file, const std::string& path) {
   }
 }
 
-Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) {
+HeadSearch search_head(io::File& file, const std::string& path, std::uint64_t file_tag) {
+  HeadSearch search;
   const std::uint64_t size = file.size_bytes();
   const FrameReader frames(file, path, file_tag, size);
   const std::uint64_t written = end_of_nonzero(file, path, format::kFileHeaderBytes, size);
@@ -244,28 +238,43 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
     if (!last) break;
     const std::uint64_t at = commit_before(*last);
     const auto header = at == last->own_offset ? last : frames.header(at);
-    std::optional<Head> head;
-    if (header && header->kind == FrameKind::kCommit) head = believe(frames, *header);
-    if (head) {
-      while (head->end < written &&
-             (pass_seal(frames, *head) || pass_parity(file, path, file_tag, written, *head))) {
+    if (header && header->kind == FrameKind::kCommit) search.head = believe(frames, *header);
+    if (search.head) {
+      Head& head = *search.head;
+      while (head.end < written &&
+             (pass_seal(frames, head) || pass_parity(file, path, file_tag, written, head))) {
       }
-      head->file_bytes = size;
-      head->tail_bytes = written > head->end ? written - head->end : 0;
-      return *head;
+      head.file_bytes = size;
+      head.tail_bytes = written > head.end ? written - head.end : 0;
+      break;
     }
-    if (was_vouched_for(frames, at, header, *last)) {
-      throw Error(
-          ErrorCode::kDamaged,
-          "the last commit of this file is damaged, and what stands behind it says that it "
-          "was whole once; older revisions stand before it: `sessiontool layout` shows them",
-          path, at);
+    }
+    if (!search.damaged_offset && was_vouched_for(frames, at, header, *last)) {
+      search.damaged_offset = at;
     }
     // No commit lies between a frame and its home.
     if (at <= format::kFileHeaderBytes) break;
     from = at - format::kAlignBytes;
   }
-  no_commit(path);
+  return search;
+}
+
+Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) {
+  const HeadSearch search = search_head(file, path, file_tag);
+  if (search.damaged_offset) {
+    throw Error(ErrorCode::kDamaged,
+                "the last commit of this file is damaged, and what stands behind it says that it "
+                "was whole once; older revisions stand before it: `sessiontool verify` says what is "
+                "damaged",
+                path, *search.damaged_offset);
+  }
+  if (!search.head) {
+    throw Error(ErrorCode::kDamaged,
+                "no commit in this file can be believed; `sessiontool verify` says what is left "
+                "of it",
+                path);
+  }
+  return *search.head;
 }
 
 }  // namespace session::store

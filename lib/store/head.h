@@ -28,6 +28,16 @@ struct Head {
 // kNewerVersion, kDamaged.
 [[nodiscard]] format::FileHeader read_file_header(io::File& file, const std::string& path);
 
+// What a search for the head comes to, for those who go on behind damage.
+struct HeadSearch {
+  std::optional<Head> head;  // the newest commit that can be believed
+  // A newer one that a seal vouches for and that is bad: the file is damaged, and `head` is not
+  // what it should show.
+  std::optional<std::uint64_t> damaged_offset;
+};
+[[nodiscard]] HeadSearch search_head(io::File& file, const std::string& path,
+                                     std::uint64_t file_tag);
+
 // Throws kDamaged if no commit can be believed, or if the one a seal vouches for is bad.
 [[nodiscard]] Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag);
 

@@ -13,15 +13,15 @@ using format::Damage;
 using format::DamageKind;
 using format::FrameKind;
 
-[[noreturn]] void fail(const format::FrameHeader& header, DamageKind kind, std::string detail) {
-  throw Damage{header.own_offset, header.frame_bytes(), kind, std::move(detail)}.error();
+Damage damage_of(const format::FrameHeader& header, DamageKind kind, std::string detail) {
+  return {header.own_offset, header.frame_bytes(), kind, std::move(detail)};
 }
 
-void require_kind(const format::FrameHeader& header, FrameKind kind) {
-  if (header.kind == kind) return;
-  fail(header, DamageKind::kLink,
-       "a " + std::string(frame_kind_name(kind)) + " frame was expected here, not a " +
-           std::string(frame_kind_name(header.kind)));
+std::optional<Damage> wrong_kind(const format::FrameHeader& header, FrameKind kind) {
+  if (header.kind == kind) return std::nullopt;
+  return damage_of(header, DamageKind::kLink,
+                   "a " + std::string(frame_kind_name(kind)) + " frame was expected here, not a " +
+                       std::string(frame_kind_name(header.kind)));
 }
 
 bool is_message(FrameKind kind) {
@@ -49,14 +49,15 @@ std::optional<std::string> check_structure(FrameKind kind, Bytes payload) {
   }
 }
 
-void check_or_throw(const format::FrameHeader& header, Bytes payload) {
-  if (!is_message(header.kind)) return;
+std::optional<Damage> wrong_payload(const format::FrameHeader& header, Bytes payload) {
+  if (!is_message(header.kind)) return std::nullopt;
   if (auto wrong = format::check_message(payload)) {
-    fail(header, DamageKind::kNotCanonical, std::move(*wrong));
+    return damage_of(header, DamageKind::kNotCanonical, std::move(*wrong));
   }
   if (auto wrong = check_structure(header.kind, payload)) {
-    fail(header, DamageKind::kStructure, std::move(*wrong));
+    return damage_of(header, DamageKind::kStructure, std::move(*wrong));
   }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -97,10 +98,11 @@ void CheckedFrames::add(std::uint64_t offset) {
 }
 
 PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
-                       std::uint64_t file_tag, bool copying)
+                       std::uint64_t file_tag, bool copying, std::size_t cache_bytes)
     : file_(std::move(file)),
       size_bytes_(size_bytes),
       file_tag_(file_tag),
+      max_cache_bytes_(cache_bytes),
       checked_(copying ? 0 : size_bytes) {
   if (!copying) mapping_ = file_->map(size_bytes);
 }
@@ -108,79 +110,93 @@ PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
 PageSource::~PageSource() = default;
 
 Page PageSource::fetch(std::uint64_t offset, FrameKind kind) const {
-  if (!mapping_) return read_copy(offset, kind);
-  if (!format::is_aligned(offset) || offset >= size_bytes_ || !checked_.contains(offset)) {
-    return first_touch(offset, kind);
+  if (mapping_ && format::is_aligned(offset) && offset < size_bytes_ && checked_.contains(offset)) {
+    const Bytes header = mapping_->bytes().subspan(offset, format::kFrameHeaderBytes);
+    if (format::load<std::uint8_t>(header, 4) == static_cast<std::uint8_t>(kind)) {
+      return {
+          header.data() + format::kFrameHeaderBytes, format::load<std::uint32_t>(header, 8), {}};
+    }
   }
-  const Bytes header = mapping_->bytes().subspan(offset, format::kFrameHeaderBytes);
-  if (format::load<std::uint8_t>(header, 4) != static_cast<std::uint8_t>(kind)) {
-    return first_touch(offset, kind);  // says what is wrong
-  }
-  return {header.data() + format::kFrameHeaderBytes, format::load<std::uint32_t>(header, 8), {}};
+  return value_or_throw(load(offset, kind));
 }
 
-Page PageSource::first_touch(std::uint64_t offset, FrameKind kind) const {
-  const format::Frame frame =
-      value_or_throw(format::load_frame(mapping_->bytes(), offset, file_tag_));
-  require_kind(frame.header, kind);
+format::OrDamage<Page> PageSource::load(std::uint64_t offset, FrameKind kind) const {
+  return mapping_ ? first_touch(offset, kind) : read_copy(offset, kind);
+}
+
+format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind kind) const {
+  const auto loaded = format::load_frame(mapping_->bytes(), offset, file_tag_);
+  if (const Damage* found = damage_in(loaded)) return *found;
+  const auto& frame = std::get<format::Frame>(loaded);
+  if (auto wrong = wrong_kind(frame.header, kind)) return std::move(*wrong);
   if (frame.header.codec == format::Codec::kNone) {
-    check_or_throw(frame.header, frame.stored);
+    if (auto wrong = wrong_payload(frame.header, frame.stored)) return std::move(*wrong);
     checked_.add(offset);
-    return {frame.stored.data(), frame.header.stored_size, {}};
+    return Page{frame.stored.data(), frame.header.stored_size, {}, frame.header.stored_size};
   }
   auto bytes = cached(offset);
   if (!bytes) {
     auto buffer = std::make_shared<std::vector<std::byte>>();
-    check_or_throw(frame.header, value_or_throw(format::raw_payload(frame, *buffer)));
+    const auto raw = format::raw_payload(frame, *buffer);
+    if (const Damage* found = damage_in(raw)) return *found;
+    if (auto wrong = wrong_payload(frame.header, *buffer)) return std::move(*wrong);
     remember(offset, buffer);
     bytes = buffer;
   }
-  return {bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes};
+  return Page{bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes,
+              frame.header.stored_size};
 }
 
 format::FrameHeader PageSource::header(std::uint64_t offset) const {
+  return value_or_throw(load_header(offset));
+}
+
+format::OrDamage<format::FrameHeader> PageSource::load_header(std::uint64_t offset) const {
   if (!format::is_aligned(offset) ||
       !format::fits(offset, format::kFrameHeaderBytes, size_bytes_)) {
-    throw Damage{offset, 0, DamageKind::kBeyondEnd, "no frame can stand here"}.error();
+    return Damage{offset, 0, DamageKind::kBeyondEnd, "no frame can stand here"};
   }
   if (mapping_) {
-    return value_or_throw(format::decode_frame_header(
-        mapping_->bytes().subspan(offset, format::kFrameHeaderBytes), offset, file_tag_));
+    return format::decode_frame_header(mapping_->bytes().subspan(offset, format::kFrameHeaderBytes),
+                                       offset, file_tag_);
   }
   std::array<std::byte, format::kFrameHeaderBytes> bytes;
   io::read_exactly(*file_, {}, offset, bytes);
-  return value_or_throw(format::decode_frame_header(bytes, offset, file_tag_));
+  return format::decode_frame_header(bytes, offset, file_tag_);
 }
 
-Page PageSource::read_copy(std::uint64_t offset, FrameKind kind) const {
+format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kind) const {
+  const auto loaded = load_header(offset);
+  if (const Damage* damage = damage_in(loaded)) return *damage;
+  const auto& found = std::get<format::FrameHeader>(loaded);
+  if (auto wrong = wrong_kind(found, kind)) return std::move(*wrong);
   if (auto bytes = cached(offset)) {
-    require_kind(header(offset), kind);
-    return {bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes};
+    return Page{bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes, found.stored_size};
   }
-  const format::FrameHeader found = header(offset);
-  require_kind(found, kind);
   if (!format::fits(offset, found.frame_bytes(), size_bytes_)) {
-    throw Damage{offset, size_bytes_ - offset, DamageKind::kBeyondEnd,
-                 "the frame reaches beyond the end"}
-        .error();
+    return Damage{offset, size_bytes_ - offset, DamageKind::kBeyondEnd,
+                  "the frame reaches beyond the end"};
   }
-  auto buffer = std::make_shared<std::vector<std::byte>>(found.frame_bytes());
-  io::read_exactly(*file_, {}, offset, *buffer);
+  std::vector<std::byte> buffer(found.frame_bytes());
+  io::read_exactly(*file_, {}, offset, buffer);
   // load_frame wants a file's bytes from its start; the frame knows its own place, so the header
   // was checked above and payload and padding are checked here.
-  const Bytes stored = Bytes(*buffer).subspan(format::kFrameHeaderBytes, found.stored_size);
+  const Bytes stored = Bytes(buffer).subspan(format::kFrameHeaderBytes, found.stored_size);
   if (format::xxh3_128(stored) != found.payload_hash) {
-    fail(found, DamageKind::kPayloadHash, "the payload does not hash to what its header says");
+    return damage_of(found, DamageKind::kPayloadHash,
+                     "the payload does not hash to what its header says");
   }
-  if (!format::all_zero(Bytes(*buffer).subspan(format::kFrameHeaderBytes + found.stored_size))) {
-    fail(found, DamageKind::kPadding, "the padding behind a frame is not zero");
+  if (!format::all_zero(Bytes(buffer).subspan(format::kFrameHeaderBytes + found.stored_size))) {
+    return damage_of(found, DamageKind::kPadding, "the padding behind a frame is not zero");
   }
   auto raw = std::make_shared<std::vector<std::byte>>();
-  const Bytes payload = value_or_throw(format::raw_payload({found, stored}, *raw));
+  const auto unpacked = format::raw_payload({found, stored}, *raw);
+  if (const Damage* damage = damage_in(unpacked)) return *damage;
+  const Bytes payload = std::get<Bytes>(unpacked);
   if (raw->empty()) raw->assign(payload.begin(), payload.end());
-  check_or_throw(found, *raw);
+  if (auto wrong = wrong_payload(found, *raw)) return std::move(*wrong);
   remember(offset, raw);
-  return {raw->data(), static_cast<std::uint32_t>(raw->size()), raw};
+  return Page{raw->data(), static_cast<std::uint32_t>(raw->size()), raw, found.stored_size};
 }
 
 std::shared_ptr<const std::vector<std::byte>> PageSource::cached(std::uint64_t offset) const {
@@ -198,7 +214,7 @@ void PageSource::remember(std::uint64_t offset,
   cache_bytes_ += bytes->size();
   ages_.push_back(offset);
   cache_.emplace(offset, CachedPage{std::move(bytes), std::prev(ages_.end())});
-  while (cache_bytes_ > kCacheBytes && ages_.size() > 1) {
+  while (cache_bytes_ > max_cache_bytes_ && ages_.size() > 1) {
     const auto oldest = cache_.find(ages_.front());
     cache_bytes_ -= oldest->second.bytes->size();
     cache_.erase(oldest);

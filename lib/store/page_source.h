@@ -23,6 +23,7 @@ struct Page {
   const std::byte* data = nullptr;
   std::uint32_t size_bytes = 0;
   std::shared_ptr<const void> keep;
+  std::uint32_t stored_size = 0;  // of the payload as it stands in the file
 
   [[nodiscard]] format::Bytes payload() const { return {data, size_bytes}; }
 };
@@ -56,13 +57,15 @@ class PageSource {
 
   // Reads `file` up to `size_bytes`, mapped, or by system calls into memory when `copying`.
   PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes, std::uint64_t file_tag,
-             bool copying);
+             bool copying, std::size_t cache_bytes = kCacheBytes);
   ~PageSource();
   PageSource(const PageSource&) = delete;
   PageSource& operator=(const PageSource&) = delete;
 
   // The frame at `offset`, which must be of `kind`. Throws kDamaged with the offset.
   [[nodiscard]] Page fetch(std::uint64_t offset, format::FrameKind kind) const;
+  // The same with damage as a value, for those who go on behind it. Throws kIo.
+  [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind) const;
   // Its header alone, checked; the payload may be damaged.
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
 
@@ -76,14 +79,18 @@ class PageSource {
     std::list<std::uint64_t>::iterator age;
   };
 
-  [[nodiscard]] Page first_touch(std::uint64_t offset, format::FrameKind kind) const;
-  [[nodiscard]] Page read_copy(std::uint64_t offset, format::FrameKind kind) const;
+  [[nodiscard]] format::OrDamage<Page> first_touch(std::uint64_t offset,
+                                                   format::FrameKind kind) const;
+  [[nodiscard]] format::OrDamage<Page> read_copy(std::uint64_t offset,
+                                                 format::FrameKind kind) const;
+  [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
   [[nodiscard]] std::shared_ptr<const std::vector<std::byte>> cached(std::uint64_t offset) const;
   void remember(std::uint64_t offset, std::shared_ptr<const std::vector<std::byte>> bytes) const;
 
   std::shared_ptr<io::File> file_;
   std::uint64_t size_bytes_;
   std::uint64_t file_tag_;
+  std::size_t max_cache_bytes_;
   std::shared_ptr<const io::Mapping> mapping_;  // null when copying
   mutable CheckedFrames checked_;               // of raw frames, when mapped
 

@@ -71,7 +71,7 @@ class Chunker {
       return;
     }
     throw Error(ErrorCode::kDamaged,
-                "the keys of a table's pages are not in rising order; `sessiontool layout` shows "
+                "the keys of a table's pages are not in rising order; `sessiontool verify` says "
                 "where");
   }
 

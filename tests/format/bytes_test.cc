@@ -92,7 +92,7 @@ TEST(Damage, AsAnErrorItNamesPlaceCheckAndRemedy) {
   const Error error = Damage{4096, 64, DamageKind::kPayloadHash, "the payload is bad"}.error();
   EXPECT_EQ(error.code(), ErrorCode::kDamaged);
   EXPECT_EQ(error.offset(), 4096U);
-  for (const char* part : {"4096", "payload_hash", "the payload is bad", "sessiontool layout"}) {
+  for (const char* part : {"4096", "payload_hash", "the payload is bad", "sessiontool verify"}) {
     EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part;
   }
   EXPECT_NE(std::string(error.in_file("a.session").what()).find("a.session"), std::string::npos);
