@@ -40,6 +40,18 @@ inline constexpr std::array kExitCodes = {
     ExitCodeMeaning{ExitCode::kInterrupted, "interrupted"},
 };
 
+// Of several files the worst decides: the first of these that one of them came to.
+inline constexpr std::array kWorstFirst = {
+    ExitCode::kInternal, ExitCode::kIo,     ExitCode::kInput,   ExitCode::kLost,
+    ExitCode::kNotFound, ExitCode::kLocked, ExitCode::kDiffers, ExitCode::kDone,
+};
+[[nodiscard]] constexpr ExitCode worse(ExitCode a, ExitCode b) {
+  for (const ExitCode code : kWorstFirst) {
+    if (a == code || b == code) return code;
+  }
+  return a;
+}
+
 // Where each failure of the library ends.
 [[nodiscard]] constexpr ExitCode exit_code_for(ErrorCode code) {
   switch (code) {

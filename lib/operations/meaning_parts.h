@@ -1,0 +1,81 @@
+#pragma once
+// The rules of meaning, part by part. See meaning.h.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/operations/meaning.h"
+#include "session/schema/record.capnp.h"
+
+namespace session::operations {
+
+// Keys in rising order, one behind the other in memory: as many tasks as there are fit.
+class KeyArena {
+ public:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  void add(std::string_view key) {
+    bytes_ += key;
+    ends_.push_back(bytes_.size());
+  }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(ends_.size()); }
+  [[nodiscard]] std::string_view operator[](std::uint32_t i) const {
+    const std::uint64_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::string_view(bytes_).substr(begin, ends_[i] - begin);
+  }
+  // Its position, or kNone.
+  [[nodiscard]] std::uint32_t find(std::string_view key) const;
+
+ private:
+  std::string bytes_;
+  std::vector<std::uint64_t> ends_;
+};
+
+class MeaningContext {
+ public:
+  MeaningContext(const Snapshot& snapshot, const ProgressCallback& progress,
+                 const FindingSink& sink)
+      : snapshot_(snapshot), progress_(progress), sink_(sink) {}
+
+  [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
+  void find(FindingCode code, Table table, std::string_view key, std::string message);
+  // Throws kInterrupted when the caller wants no more. Once per record.
+  void advance();
+  [[nodiscard]] KeyArena& tasks() { return tasks_; }
+
+ private:
+  const Snapshot& snapshot_;
+  const ProgressCallback& progress_;
+  const FindingSink& sink_;
+  std::uint64_t records_ = 0;
+  KeyArena tasks_;
+};
+
+[[nodiscard]] inline std::string_view text_view(capnp::Text::Reader text) {
+  return {text.begin(), text.size()};
+}
+
+// Fills MeaningContext::tasks(); the others rely on it.
+void check_tasks(MeaningContext& context);
+void check_executions(MeaningContext& context);
+void check_messages(MeaningContext& context);
+void check_events(MeaningContext& context);
+void check_bookkeeping(MeaningContext& context);
+void check_imported_aca(MeaningContext& context);
+void check_workspace(MeaningContext& context, const std::string& directory);
+
+// Details that another status would have.
+void check_status(MeaningContext& context, Table table, std::string_view key,
+                  schema::TaskStatus status, schema::StatusDetail::Reader detail);
+
+// Circles of a graph: every strongly connected part with more than one member or an edge to itself,
+// by the algorithm of Tarjan (1972), without recursion. `begin` has one entry more than there are
+// nodes; the edges of node i are edges[begin[i] .. begin[i + 1]).
+[[nodiscard]] std::vector<std::vector<std::uint32_t>> find_circles(
+    const std::vector<std::uint32_t>& begin, const std::vector<std::uint32_t>& edges);
+
+}  // namespace session::operations

@@ -1,0 +1,391 @@
+// The order of trust: the header says whose frames to look for, the tail says how far the file
+// goes, the scan says which bytes are sound, the commits say what belongs together, and only what
+// can be read is asked for its meaning.
+
+#include "session/verify.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "lib/io/file.h"
+#include "lib/operations/meaning.h"
+#include "lib/operations/scan.h"
+#include "lib/operations/verify_commits.h"
+#include "lib/operations/verify_context.h"
+#include "lib/operations/verify_coverage.h"
+#include "lib/operations/verify_log.h"
+#include "lib/operations/verify_tables.h"
+#include "lib/operations/verify_tree.h"
+#include "lib/store/head.h"
+#include "lib/store/view.h"
+
+namespace session {
+namespace operations {
+namespace {
+
+using format::Damage;
+using format::DamageKind;
+using format::FileHeader;
+
+constexpr std::size_t kPageCacheBytes = std::size_t{8} << 20;
+
+class Verification {
+ public:
+  Verification(const std::string& path, const VerifyOptions& options)
+      : path_(path), options_(options), log_(path, options) {
+    io::FileSystem& files = options.files != nullptr ? *options.files : io::system_files();
+    file_ = std::make_shared<PatientFile>(files.open(path, io::OpenMode::kRead), path);
+    size_ = file_->size_bytes();
+  }
+
+  VerifyReport run() {
+    read_header();
+    if (has_no_frame_ || !tag_) return unreadable();
+    look_at_tail();
+    check_frames_and_trees();
+    report_.findings = 0;
+    log_.count_into(report_);
+    report_.verdict = verdict();
+    return report_;
+  }
+
+ private:
+  // ---- the header ---------------------------------------------------------------------------
+
+  void read_header() {
+    std::array<std::byte, format::kFileHeaderBytes> bytes{};
+    const std::size_t got = file_->read_at(0, bytes);
+    if (got == 0) {
+      throw Error(ErrorCode::kNotASession,
+                  "the file is empty, so it is no session; `sessiontool init` makes one", path_);
+    }
+    try {
+      auto decoded = format::decode_file_header(format::Bytes(bytes).first(got));
+      if (const Damage* damage = format::damage_in(decoded)) {
+        header_damage_ = *damage;
+      } else {
+        header_ = std::get<FileHeader>(decoded);
+        tag_ = header_.tag();
+      }
+    } catch (const Error& error) {
+      throw error.in_file(path_);
+    }
+    find_tag();
+  }
+
+  // The tag of the frames where the header does not say it.
+  void find_tag() {
+    if (tag_) {
+      search_ = store::search_head(*file_, path_, *tag_);
+      if (search_.head) return;
+    }
+    const auto frame = find_any_frame(*file_, format::kFileHeaderBytes, size_);
+    if (!frame) {
+      const bool is_no_session = header_damage_ &&
+                                 header_damage_->kind != DamageKind::kHeaderHash &&
+                                 header_damage_->kind != DamageKind::kPadding;
+      if (is_no_session) {
+        throw Error(ErrorCode::kNotASession,
+                    "not a session file (" + header_damage_->detail +
+                        ", and not one frame of a session is in it); `sessiontool import` reads "
+                        "other formats",
+                    path_, 0);
+      }
+      has_no_frame_ = true;
+      return;
+    }
+    if (tag_ == frame->file_tag) return;
+    if (tag_) {
+      header_damage_ = Damage{0, format::kFileHeaderBytes, DamageKind::kForeign,
+                              "the file header is that of another session file"};
+    }
+    tag_ = frame->file_tag;
+    search_ = store::search_head(*file_, path_, *tag_);
+  }
+
+  // The header as the newest sound commit with trees repeats it.
+  void rebuild_header(const store::PageSource& pages, const PlaceSet& commits) {
+    for (std::uint64_t at = commits.previous(size_); at != PlaceSet::kNone;
+         at = commits.previous(at)) {
+      const auto loaded = pages.load(at, format::FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) continue;
+      const auto commit =
+          format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
+      if (!commit.hasTrees()) continue;
+      const auto copy = commit.getTrees().getHeader();
+      const auto decoded =
+          format::decode_file_header(std::as_bytes(std::span(copy.begin(), copy.size())));
+      if (format::damage_in(decoded) != nullptr) continue;
+      if (std::get<FileHeader>(decoded).tag() != tag_) continue;
+      header_ = std::get<FileHeader>(decoded);
+      has_copy_ = true;
+      return;
+    }
+  }
+
+  void report_header(const Coverage& coverage) {
+    if (!header_damage_) return;
+    const Span whole{0, format::kFileHeaderBytes};
+    const bool is_restorable = has_copy_ || coverage.restorable(std::span(&whole, 1)).front();
+    Finding finding =
+        FindingLog::make(code_of(header_damage_->kind),
+                         is_restorable ? FindingEffect::kRestorable : FindingEffect::kLoss,
+                         "the file header is damaged: " + header_damage_->detail +
+                             (has_copy_ ? "; a commit has a copy of it" : ""));
+    if (file_->is_unreadable(0, format::kFileHeaderBytes)) finding.code = FindingCode::kBadSector;
+    finding.severity = Severity::kCritical;
+    finding.offset = 0;
+    finding.length = format::kFileHeaderBytes;
+    log_.add(std::move(finding));
+  }
+
+  VerifyReport unreadable() {
+    if (header_damage_) report_header(*coverage_of(*file_, 0, Scan(0), 0));
+    Finding finding = FindingLog::make(FindingCode::kNoHead, FindingEffect::kLoss,
+                                       "not one frame of a session is left in this file");
+    finding.offset = format::kFileHeaderBytes;
+    finding.length = size_ - std::min<std::uint64_t>(size_, format::kFileHeaderBytes);
+    log_.add(std::move(finding));
+    report_.bytes_checked = size_;
+    log_.count_into(report_);
+    report_.verdict = Verdict::kUnreadable;
+    return report_;
+  }
+
+  // ---- the tail -----------------------------------------------------------------------------
+
+  void look_at_tail() {
+    const std::uint64_t written =
+        store::end_of_nonzero(*file_, path_, format::kFileHeaderBytes, size_);
+    end_ = std::min(format::align_up(written), size_);
+    // What a seal vouches for is committed, whatever became of the commit.
+    if (!search_.head || search_.damaged_offset) return;
+    const store::Head& head = *search_.head;
+    end_ = head.end;
+    report_.tail_bytes_ignored = head.tail_bytes;
+    if (head.tail_bytes != 0) {
+      Finding finding = FindingLog::make(
+          FindingCode::kTornTail, FindingEffect::kNone,
+          std::to_string(head.tail_bytes) +
+              " bytes behind the last commit belong to none: what a crash left; they are ignored, "
+              "and the next writer cuts them off");
+      finding.offset = head.end;
+      finding.length = head.tail_bytes;
+      log_.add(std::move(finding));
+    } else if (!head.sealed) {
+      Finding finding =
+          FindingLog::make(FindingCode::kNotClosed, FindingEffect::kNone,
+                           "the file was not closed: a writer is at work, or was interrupted; "
+                           "a damaged last commit could not be told from a torn tail");
+      finding.offset = head.end;
+      log_.add(std::move(finding));
+    }
+  }
+
+  // ---- bytes and structure ------------------------------------------------------------------
+
+  void check_frames_and_trees() {
+    std::optional<Scan> scan;
+    if (options_.level != VerifyLevel::kQuick) {
+      scan.emplace(scan_frames(*file_, tag_.value_or(0), format::kFileHeaderBytes, end_,
+                               options_.jobs, options_.progress));
+      report_.bytes_checked = size_;
+      report_.frames_checked = scan->frame_count;
+    }
+    const store::PageSource pages(file_, end_, tag_.value_or(0), true, kPageCacheBytes);
+    DamageBook book(scan ? &*scan : nullptr);
+    const PlaceSet commits = scan ? PlaceSet(0) : quick_commits(pages);
+    const PlaceSet& chain = scan ? scan->commits : commits;
+    if (header_damage_) rebuild_header(pages, chain);
+    report_head(book, scan ? &*scan : nullptr);
+    VerifyContext context{
+        options_.level,          *file_, header_, pages, scan ? &*scan : nullptr, book, log_,
+        progress_of_structure(), 0,      0};
+    check_structure(context, chain);
+    if (!scan) {
+      report_.bytes_checked = format::kFileHeaderBytes + context.bytes;
+      report_.frames_checked = context.frames;
+    }
+    const Scan nothing(0);
+    const auto coverage = coverage_of(*file_, tag_.value_or(0), scan ? *scan : nothing, end_);
+    report_header(*coverage);
+    if (scan) report_scan(*scan);
+    book.report(*coverage, log_);
+    report_.uncovered_bytes = coverage->uncovered_bytes();
+    if (options_.level != VerifyLevel::kFull) return;
+    for (Finding& finding : coverage->findings()) log_.add(std::move(finding));
+    if (search_.head && !search_.damaged_offset) check_meaning();
+  }
+
+  // The commits back to the newest trees, as places.
+  [[nodiscard]] PlaceSet quick_commits(const store::PageSource& pages) const {
+    PlaceSet commits(size_);
+    if (!search_.head) return commits;
+    std::uint64_t at = search_.head->commit_offset;
+    for (std::uint32_t i = 0; i <= format::kMaxChainDeltas; ++i) {
+      commits.add(at);
+      const auto loaded = pages.load(at, format::FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) break;
+      const auto commit =
+          format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
+      const std::uint64_t home = pages.header(at).home;
+      if (commit.hasTrees() || home == 0) break;
+      at = home;
+    }
+    return commits;
+  }
+
+  // A commit that a seal vouches for, or every commit there is, cannot be believed. If its own
+  // frame is sound it is what it vouches for that is damaged, and mending that is enough.
+  void report_head(DamageBook& book, const Scan* scan) {
+    if (search_.head && !search_.damaged_offset) return;
+    const std::uint64_t at = search_.damaged_offset.value_or(0);
+    const ScanDamage* const damage = scan != nullptr && at != 0 ? scan->damage_at(at) : nullptr;
+    if (damage != nullptr) {
+      LostFrame lost;
+      lost.role = LostRole::kCommit;
+      lost.damage = damage->damage;
+      book.lose(at, std::move(lost));
+    }
+    const bool is_sound =
+        scan != nullptr && !scan->damages.empty() &&
+        (at != 0 ? scan->commits.contains(at) : scan->commits.next(0) != PlaceSet::kNone);
+    Finding finding = FindingLog::make(
+        at != 0 ? FindingCode::kLostCommit : FindingCode::kNoHead,
+        is_sound || damage != nullptr ? FindingEffect::kRestorable : FindingEffect::kLoss,
+        at != 0 ? "the last commit of this cleanly closed file cannot be believed; an older "
+                  "revision must not be shown in its place"
+                : "no commit of this file can be believed");
+    finding.severity = Severity::kCritical;
+    if (at != 0) finding.offset = at;
+    finding.length = at != 0 ? format::kFrameHeaderBytes : 0;
+    log_.add(std::move(finding));
+  }
+
+  void check_structure(VerifyContext& context, const PlaceSet& chain) {
+    TreeCheck trees(context);
+    CommitCheck commits(context, trees);
+    for (std::uint64_t at = chain.next(format::kFileHeaderBytes); at != PlaceSet::kNone;
+         at = chain.next(at + format::kAlignBytes)) {
+      commits.check(at);
+    }
+    report_.revisions_checked = commits.revisions();
+    if (context.scan == nullptr || !commits.newest_trees()) return;
+    check_derived_tables(context, *commits.newest_trees());
+  }
+
+  void report_scan(const Scan& scan) {
+    for (const Span& span : scan.transient) {
+      Finding finding = FindingLog::make(
+          FindingCode::kTransientRead, FindingEffect::kNone,
+          "the frame was read wrongly once and rightly when read again: memory, cable or disk may "
+          "be failing");
+      finding.offset = span.offset;
+      finding.length = span.length;
+      log_.add(std::move(finding));
+    }
+    for (const StaleFrame& frame : scan.stale) {
+      Finding finding = FindingLog::make(
+          FindingCode::kStaleFrame, FindingEffect::kLoss,
+          "the frame says the commit before it stands at offset " + std::to_string(frame.home) +
+              "; it stands at " + std::to_string(frame.expected) + ": a frame of another time");
+      finding.offset = frame.offset;
+      finding.length = frame.length;
+      log_.add(std::move(finding));
+    }
+  }
+
+  // The walk through the trees has no length known beforehand: it only asks whether to go on.
+  [[nodiscard]] std::function<void(std::uint64_t)> progress_of_structure() {
+    if (!options_.progress) return {};
+    return [this](std::uint64_t bytes) {
+      constexpr std::uint64_t kStep = std::uint64_t{1} << 20;
+      structure_bytes_ += bytes + format::kFrameHeaderBytes;
+      if (structure_bytes_ - reported_bytes_ < kStep) return;
+      reported_bytes_ = structure_bytes_;
+      if (!options_.progress({"checking links", std::min(structure_bytes_, end_), end_})) {
+        throw Error(ErrorCode::kInterrupted, "stopped on request");
+      }
+    };
+  }
+
+  // ---- meaning ------------------------------------------------------------------------------
+
+  void check_meaning() {
+    try {
+      auto pages = std::make_shared<store::PageSource>(file_, end_, *tag_, true, kPageCacheBytes);
+      const Snapshot head(
+          store::View::open(std::move(pages), header_, search_.head->commit_offset));
+      check_session_meaning(head, options_.workspace, options_.progress,
+                            [this](Finding finding) { log_.add(std::move(finding)); });
+    } catch (const Error& error) {
+      // Damage has its findings; what cannot be read has no meaning to be checked.
+      if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNotFound) throw;
+    } catch (const kj::Exception& exception) {
+      log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
+                                "a record of the head is not what its schema says: " +
+                                    std::string(exception.getDescription().cStr())));
+    }
+  }
+
+  [[nodiscard]] Verdict verdict() const {
+    if (has_no_frame_) return Verdict::kUnreadable;
+    switch (log_.worst()) {
+      case FindingEffect::kLoss:
+        return Verdict::kLossy;
+      case FindingEffect::kRestorable:
+        return Verdict::kRepairable;
+      case FindingEffect::kNone:
+        break;
+    }
+    return report_.tail_bytes_ignored != 0 ? Verdict::kTornTail : Verdict::kClean;
+  }
+
+  std::string path_;
+  const VerifyOptions& options_;
+  FindingLog log_;
+  std::shared_ptr<PatientFile> file_;
+  std::uint64_t size_ = 0;
+  std::uint64_t end_ = 0;  // of what is committed
+  FileHeader header_;
+  std::optional<Damage> header_damage_;
+  bool has_copy_ = false;
+  bool has_no_frame_ = false;
+  std::optional<std::uint64_t> tag_;
+  store::HeadSearch search_;
+  VerifyReport report_;
+  std::uint64_t structure_bytes_ = 0;
+  std::uint64_t reported_bytes_ = 0;
+};
+
+}  // namespace
+}  // namespace operations
+
+std::string_view verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kClean:
+      return "clean";
+    case Verdict::kTornTail:
+      return "torn-tail";
+    case Verdict::kRepairable:
+      return "repairable";
+    case Verdict::kLossy:
+      return "lossy";
+    case Verdict::kUnreadable:
+      break;
+  }
+  return "unreadable";
+}
+
+VerifyReport verify(const std::string& path, const VerifyOptions& options) {
+  try {
+    return operations::Verification(path, options).run();
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
+}
+
+}  // namespace session

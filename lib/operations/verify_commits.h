@@ -1,0 +1,70 @@
+#pragma once
+// The chain of commits, oldest first: parents, numbers, times, what each vouches for, what it says
+// of itself; and the trees of those that have them.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lib/operations/verify_context.h"
+#include "lib/operations/verify_tree.h"
+#include "lib/store/view.h"
+
+namespace session::operations {
+
+// The newest trees of the chain, and which of their tables can be read whole.
+struct NewestTrees {
+  std::uint64_t commit_offset = 0;
+  std::uint64_t revision = 0;
+  format::Roots roots{};
+  std::array<bool, kTableSlots> whole{};
+};
+
+class CommitCheck {
+ public:
+  CommitCheck(VerifyContext& context, TreeCheck& trees);
+
+  // The next commit of the file; at kQuick the first may have any parent.
+  void check(std::uint64_t offset);
+
+  [[nodiscard]] std::uint64_t revisions() const { return revisions_; }
+  [[nodiscard]] const std::optional<NewestTrees>& newest_trees() const { return newest_trees_; }
+  // All of the last commit's chain could be read.
+  [[nodiscard]] bool last_is_whole() const { return is_chain_whole_; }
+
+ private:
+  void lose_commit(std::uint64_t offset, const format::Damage& damage);
+  void lose_between(const store::LoadedCommit& next);
+  void check_chain(const store::LoadedCommit& commit);
+  void check_unsynced(const store::LoadedCommit& commit);
+  void check_delta(const store::LoadedCommit& commit);
+  void check_pending(const store::LoadedCommit& commit);
+  void check_trees(const store::LoadedCommit& commit);
+  void check_checkpoint(const store::LoadedCommit& commit);
+  void find(FindingCode code, FindingEffect effect, const store::LoadedCommit& commit,
+            std::string message);
+
+  struct Last {
+    std::uint64_t offset = 0;
+    std::uint64_t end = 0;
+    std::uint64_t revision = 0;
+    std::int64_t time = 0;
+  };
+
+  VerifyContext& context_;
+  TreeCheck& trees_;
+  std::uint64_t revisions_ = 0;
+  std::optional<Last> last_;
+  std::optional<NewestTrees> newest_trees_;
+  std::vector<std::uint64_t> lost_;  // frames that the commits from here on need
+  bool is_chain_whole_ = true;
+  std::uint32_t pending_deltas_ = 0;
+  std::uint64_t pending_bytes_ = 0;
+  bool knows_pending_ = true;
+  // What commits vouch for, hashed in one pass: many begin at the same sync.
+  format::HashStream unsynced_;
+  std::uint64_t unsynced_begin_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace session::operations
