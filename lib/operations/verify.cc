@@ -58,6 +58,10 @@ class Verification {
   void read_header() {
     std::array<std::byte, format::kFileHeaderBytes> bytes{};
     const std::size_t got = file_->read_at(0, bytes);
+    if (const auto first = format::xxh3_64(bytes); is_damaged_header(bytes, got)) {
+      (void)file_->read_at(0, bytes);
+      if (format::xxh3_64(bytes) != first) transient_.push_back({0, format::kFileHeaderBytes});
+    }
     if (got == 0) {
       throw Error(ErrorCode::kNotASession,
                   "the file is empty, so it is no session; `sessiontool init` makes one", path_);
@@ -76,10 +80,19 @@ class Verification {
     find_tag();
   }
 
+  static bool is_damaged_header(format::Bytes bytes, std::size_t size) {
+    try {
+      const auto decoded = format::decode_file_header(bytes.first(size));
+      return format::damage_in(decoded) != nullptr;
+    } catch (const Error&) {
+      return false;  // a newer version
+    }
+  }
+
   // The tag of the frames where the header does not say it.
   void find_tag() {
     if (tag_) {
-      search_ = store::search_head(*file_, path_, *tag_);
+      search_for_head();
       if (search_.head) return;
     }
     const auto frame = find_any_frame(*file_, format::kFileHeaderBytes, size_);
@@ -103,7 +116,19 @@ class Verification {
                               "the file header is that of another session file"};
     }
     tag_ = frame->file_tag;
+    search_for_head();
+  }
+
+  // What looks damaged or torn is looked at twice.
+  void search_for_head() {
     search_ = store::search_head(*file_, path_, *tag_);
+    if (search_.head && !search_.damaged_offset && search_.head->tail_bytes == 0) return;
+    const store::HeadSearch again = store::search_head(*file_, path_, *tag_);
+    const auto place = [](const store::HeadSearch& search) {
+      return search.head ? search.head->commit_offset : 0;
+    };
+    if (place(again) > place(search_)) transient_.push_back({place(again), 0});
+    search_ = again;
   }
 
   // The header as the newest sound commit with trees repeats it.
@@ -203,7 +228,7 @@ class Verification {
     report_head(book, scan ? &*scan : nullptr);
     VerifyContext context{
         options_.level,          *file_, header_, pages, scan ? &*scan : nullptr, book, log_,
-        progress_of_structure(), 0,      0};
+        progress_of_structure(), 0,      0,       {}};
     check_structure(context, chain);
     if (!scan) {
       report_.bytes_checked = format::kFileHeaderBytes + context.bytes;
@@ -212,7 +237,10 @@ class Verification {
     const Scan nothing(0);
     const auto coverage = coverage_of(*file_, tag_.value_or(0), scan ? *scan : nothing, end_);
     report_header(*coverage);
-    if (scan) report_scan(*scan);
+    transient_.insert(transient_.end(), context.transient.begin(), context.transient.end());
+    if (scan) transient_.insert(transient_.end(), scan->transient.begin(), scan->transient.end());
+    report_transient();
+    if (scan) report_stale(*scan);
     book.report(*coverage, log_);
     report_.uncovered_bytes = coverage->uncovered_bytes();
     if (options_.level != VerifyLevel::kFull) return;
@@ -277,16 +305,19 @@ class Verification {
     check_derived_tables(context, *commits.newest_trees());
   }
 
-  void report_scan(const Scan& scan) {
-    for (const Span& span : scan.transient) {
+  void report_transient() {
+    for (const Span& span : transient_) {
       Finding finding = FindingLog::make(
           FindingCode::kTransientRead, FindingEffect::kNone,
-          "the frame was read wrongly once and rightly when read again: memory, cable or disk may "
+          "bytes were read wrongly once and rightly when read again: memory, cable or disk may "
           "be failing");
       finding.offset = span.offset;
       finding.length = span.length;
       log_.add(std::move(finding));
     }
+  }
+
+  void report_stale(const Scan& scan) {
     for (const StaleFrame& frame : scan.stale) {
       Finding finding = FindingLog::make(
           FindingCode::kStaleFrame, FindingEffect::kLoss,
@@ -356,6 +387,7 @@ class Verification {
   bool has_no_frame_ = false;
   std::optional<std::uint64_t> tag_;
   store::HeadSearch search_;
+  std::vector<Span> transient_;
   VerifyReport report_;
   std::uint64_t structure_bytes_ = 0;
   std::uint64_t reported_bytes_ = 0;

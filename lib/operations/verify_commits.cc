@@ -35,7 +35,7 @@ CommitCheck::CommitCheck(VerifyContext& context, TreeCheck& trees)
     : context_(context), trees_(trees) {}
 
 void CommitCheck::check(std::uint64_t offset) {
-  auto loaded = context_.pages.load(offset, FrameKind::kCommit);
+  auto loaded = context_.load(offset, FrameKind::kCommit);
   if (const Damage* damage = format::damage_in(loaded)) {
     lose_commit(offset, *damage);
     return;
@@ -72,7 +72,6 @@ void CommitCheck::lose_commit(std::uint64_t offset, const Damage& damage) {
   LostFrame lost;
   lost.role = LostRole::kCommit;
   lost.damage = damage;
-  lost.length = damage.length;
   context_.book.lose(offset, std::move(lost));
   lost_.push_back(offset);
   is_chain_whole_ = false;

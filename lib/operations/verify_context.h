@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "format/file_header.h"
 #include "lib/operations/scan.h"
@@ -23,9 +24,20 @@ struct VerifyContext {
   FindingLog& log;
   std::function<void(std::uint64_t bytes)> advance;  // throws kInterrupted
 
+  // A page; what the scan found sound is asked for again before it is called damaged.
+  [[nodiscard]] format::OrDamage<store::Page> load(std::uint64_t offset, format::FrameKind kind) {
+    auto page = pages.load(offset, kind);
+    if (format::damage_in(page) == nullptr) return page;
+    if (scan != nullptr && scan->damage_at(offset) != nullptr) return page;
+    auto again = pages.load(offset, kind);
+    if (format::damage_in(again) == nullptr) transient.push_back({offset, 0});
+    return again;
+  }
+
   // Bytes of frames that were looked at where there is no scan that counts them.
   std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
+  std::vector<Span> transient;  // frames that were read wrongly once
 };
 
 // A key as people and scripts read it: blobs in hex, revisions in decimal, of a child its own key.

@@ -135,7 +135,7 @@ bool TreeCheck::visit(const Expected& page) {
   }
   const std::uint64_t hash = hash_of(page);
   if (checked_.contains(hash)) return true;
-  auto loaded = context_.pages.load(page.facts.offset, store::page_kind(page.level));
+  auto loaded = context_.load(page.facts.offset, store::page_kind(page.level));
   if (const Damage* damage = format::damage_in(loaded)) {
     lose(page, *damage);
     return false;
@@ -288,18 +288,16 @@ bool TreeCheck::has_blob(std::string_view digest) const {
 }
 
 void TreeCheck::check_references(std::string_view key, format::RecordView record) {
+  if (const auto wrong = store::wrong_blob_list(table_, record)) {
+    find_record(FindingCode::kBlobReference, FindingEffect::kLoss, key,
+                "the record's list of what it keeps outside itself is out of form: " + *wrong);
+    return;
+  }
   const auto blobs = record.getPointerSection()[0].getAs<capnp::List<schema::BlobRef>>();
-  std::string_view last_path;
   for (const auto blob : blobs) {
     const std::string_view digest = format::as_text(
         std::as_bytes(std::span(blob.getDigest().begin(), blob.getDigest().size())));
     const std::string_view path(blob.getPath().begin(), blob.getPath().size());
-    if (digest.size() != sizeof(Digest) || (!last_path.empty() && path <= last_path)) {
-      find_record(FindingCode::kBlobReference, FindingEffect::kLoss, key,
-                  "the record's list of what it keeps outside itself is out of form");
-      return;
-    }
-    last_path = path;
     const std::uint64_t hash = format::xxh3_64(format::as_bytes(digest), 1);
     if (checked_.contains(hash)) continue;
     if (has_blob(digest)) {
@@ -344,7 +342,7 @@ void TreeCheck::check_blob(std::string_view key, schema::Blob::Reader blob) {
 
 void TreeCheck::check_part(std::string_view key, schema::BlobPart::Reader part,
                            std::uint64_t& content, format::Sha256* hash) {
-  auto loaded = context_.pages.load(part.getOffset(), FrameKind::kBlob);
+  auto loaded = context_.load(part.getOffset(), FrameKind::kBlob);
   if (const Damage* damage = format::damage_in(loaded)) {
     lose_blob(key, part.getOffset(), part.getStoredBytes(), *damage);
     return;

@@ -191,6 +191,28 @@ bool is_set(DynamicStruct::Reader record, std::string_view path) {
   }
 }
 
+// Whether the path leads to a field of the schema that is no text: nothing could be put back there.
+bool leads_astray(capnp::StructSchema schema, std::string_view path) {
+  while (true) {
+    const std::string name(next_part(path));
+    KJ_IF_MAYBE (field, schema.findFieldByName(name.c_str())) {
+      const auto type = field->getType();
+      if (path.empty()) return !type.isText() && !type.isData();
+      if (type.isList() && type.asList().getElementType().isStruct()) {
+        (void)next_part(path);
+        if (path.empty()) return true;
+        schema = type.asList().getElementType().asStruct();
+      } else if (type.isStruct()) {
+        schema = type.asStruct();
+      } else {
+        return true;
+      }
+    } else {
+      return false;
+    }
+  }
+}
+
 // One blob may stand in many fields, so its own limit does not bound what a record asks for.
 void require_bounded(capnp::List<schema::BlobRef>::Reader blobs) {
   std::uint64_t left = format::kMaxBlobBytes;
@@ -235,6 +257,20 @@ void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
 
 bool has_blobs(format::RecordView record) {
   return blobs_of(record).size() != 0;
+}
+
+std::optional<std::string> wrong_blob_list(Table table, format::RecordView record) {
+  std::string_view last;
+  for (const auto blob : blobs_of(record)) {
+    const std::string_view path(blob.getPath().begin(), blob.getPath().size());
+    if (blob.getDigest().size() != sizeof(Digest)) return "a digest of another size";
+    if (path.empty() || path <= last) return "paths that are out of order";
+    if (leads_astray(table_schema(table), path)) {
+      return "a path to a field that holds no text: " + std::string(path);
+    }
+    last = path;
+  }
+  return std::nullopt;
 }
 
 std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(Table table,

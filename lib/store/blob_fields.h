@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <capnp/message.h>
@@ -31,6 +32,10 @@ using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
 
 // True if parts of the record are kept in blobs.
 [[nodiscard]] bool has_blobs(format::RecordView record);
+
+// What is wrong with the record's list of blobs, or nothing: digests of another size, paths out of
+// order or to a field that holds no text. Paths the schema does not know are a newer version's.
+[[nodiscard]] std::optional<std::string> wrong_blob_list(Table table, format::RecordView record);
 
 // The record with its blobs put back. Throws kDamaged when a path leads nowhere.
 [[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(

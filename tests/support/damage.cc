@@ -1,14 +1,12 @@
 #include "tests/support/damage.h"
 
-#include <algorithm>
-#include <stdexcept>
-
 #include "format/frame.h"
 
 namespace session::test {
 namespace {
 
 constexpr std::size_t kHashAt = 56;
+constexpr std::size_t kSizeAt = 8;
 constexpr std::size_t kHomeAt = 24;
 constexpr std::size_t kTagAt = 32;
 constexpr std::size_t kPayloadHashAt = 40;
@@ -94,6 +92,34 @@ void make_foreign(FileBytes& file, std::size_t offset) {
   const auto header = block(file, offset, format::kFrameHeaderBytes);
   format::store(header, kTagAt, format::load<std::uint64_t>(header, kTagAt) + 1);
   reseal_frame(file, offset);
+}
+
+std::span<std::byte> payload_of(FileBytes& file, std::size_t offset) {
+  const auto size =
+      format::load<std::uint32_t>(block(file, offset, format::kFrameHeaderBytes), kSizeAt);
+  return block(file, offset + format::kFrameHeaderBytes, size);
+}
+
+void reseal_file(FileBytes& file) {
+  // Words of a commit's message, behind framing and root pointer.
+  constexpr std::size_t kUnsyncedBytes = 4 * 8;
+  constexpr std::size_t kUnsyncedHigh = 5 * 8;
+  constexpr std::size_t kUnsyncedLow = 6 * 8;
+  for (std::size_t at = format::kFileHeaderBytes; at + format::kFrameHeaderBytes <= file.size();) {
+    const auto header = block(file, at, format::kFrameHeaderBytes);
+    if (format::load<std::uint32_t>(header, 0) != format::kFrameMagic) return;
+    const auto payload = payload_of(file, at);
+    if (header[4] == static_cast<std::byte>(format::FrameKind::kCommit)) {
+      const auto length = format::load<std::uint64_t>(payload, kUnsyncedBytes);
+      if (length != 0 && length <= at) {
+        const auto hash = format::xxh3_128(block(file, at - length, length));
+        format::store(payload, kUnsyncedHigh, hash.high);
+        format::store(payload, kUnsyncedLow, hash.low);
+      }
+    }
+    reseal_frame(file, at);
+    at += format::align_up(format::kFrameHeaderBytes + payload.size());
+  }
 }
 
 std::string damage_at_random(FileBytes& file, std::size_t max_size, std::mt19937_64& random) {

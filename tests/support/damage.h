@@ -3,12 +3,19 @@
 // or to each other's place, files that are cut, frames written to the wrong place or left from
 // another time. Each is a pure function of its seed.
 
+#include <capnp/message.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "format/record.h"
 
 namespace session::test {
 
@@ -40,7 +47,35 @@ struct FramePlace {
 // Puts the hashes of the frame at `offset` right after its bytes were changed.
 void reseal_frame(FileBytes& file, std::size_t offset);
 
+// Puts all hashes of the file right, front to back, and what commits vouch for: as somebody does
+// who forges a file. The frames must stand where they say they stand.
+void reseal_file(FileBytes& file);
+
+// Lets `change` alter the message of the frame at `offset` through its schema, and seals the file
+// again. The message must keep its size.
+template <class Schema, class Change>
+void forge(FileBytes& file, std::size_t offset, Change change);
+
+// The raw payload of the frame at `offset`, which is not compressed.
+[[nodiscard]] std::span<std::byte> payload_of(FileBytes& file, std::size_t offset);
+
 // One random deed of at most `max_size` bytes; says what it was.
 std::string damage_at_random(FileBytes& file, std::size_t max_size, std::mt19937_64& random);
+
+template <class Schema, class Change>
+void forge(FileBytes& file, std::size_t offset, Change change) {
+  const std::span<std::byte> payload = payload_of(file, offset);
+  // A copy in words: what stands in the vector need not be aligned.
+  std::vector<std::uint64_t> words(payload.size() / sizeof(std::uint64_t));
+  std::memcpy(words.data(), payload.data(), payload.size());
+  capnp::MallocMessageBuilder message;
+  message.setRoot(format::read_root<Schema>(std::as_bytes(std::span(words))));
+  change(message.getRoot<Schema>());
+  const std::vector<std::byte> forged =
+      format::canonical_payload(message.getRoot<Schema>().asReader());
+  if (forged.size() != payload.size()) throw std::logic_error("the forged message has no room");
+  std::copy(forged.begin(), forged.end(), payload.begin());
+  reseal_file(file);
+}
 
 }  // namespace session::test
