@@ -248,25 +248,26 @@ HeadSearch search_head(io::File& file, const std::string& path, std::uint64_t fi
       head.tail_bytes = written > head.end ? written - head.end : 0;
       break;
     }
-    }
-    if (!search.damaged_offset && was_vouched_for(frames, at, header, *last)) {
-      search.damaged_offset = at;
-    }
-    // No commit lies between a frame and its home.
-    if (at <= format::kFileHeaderBytes) break;
-    from = at - format::kAlignBytes;
   }
-  return search;
+  if (!search.damaged_offset && was_vouched_for(frames, at, header, *last)) {
+    search.damaged_offset = at;
+  }
+  // No commit lies between a frame and its home.
+  if (at <= format::kFileHeaderBytes) break;
+  from = at - format::kAlignBytes;
+}
+return search;
 }
 
 Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) {
   const HeadSearch search = search_head(file, path, file_tag);
   if (search.damaged_offset) {
-    throw Error(ErrorCode::kDamaged,
-                "the last commit of this file is damaged, and what stands behind it says that it "
-                "was whole once; older revisions stand before it: `sessiontool verify` says what is "
-                "damaged",
-                path, *search.damaged_offset);
+    throw Error(
+        ErrorCode::kDamaged,
+        "the last commit of this file is damaged, and what stands behind it says that it "
+        "was whole once; older revisions stand before it: `sessiontool verify` says what is "
+        "damaged",
+        path, *search.damaged_offset);
   }
   if (!search.head) {
     throw Error(ErrorCode::kDamaged,

@@ -85,6 +85,31 @@ CheckpointInfo describe(std::string_view id, schema::Checkpoint::Reader checkpoi
   return info;
 }
 
+std::vector<std::byte> read_blob(const PageSource& pages, const Digest& digest,
+                                 schema::Blob::Reader record) {
+  std::vector<std::byte> content;
+  if (record.getSizeBytes() > format::kMaxBlobBytes) {
+    throw Error(ErrorCode::kDamaged, "a blob of an impossible size");
+  }
+  std::uint64_t last_offset = 0;
+  for (const auto part : record.getParts()) {
+    // So no frame is read twice: a blob is not larger than what the file holds for it.
+    if (part.getOffset() <= last_offset)
+      bad_link(part.getOffset(), "a blob's parts are not in order");
+    last_offset = part.getOffset();
+    const Page page = pages.fetch(part.getOffset(), FrameKind::kBlob);
+    if (page.size_bytes > record.getSizeBytes() - content.size()) {
+      bad_link(part.getOffset(), "a blob is longer than its table says");
+    }
+    const format::Bytes bytes = page.payload();
+    content.insert(content.end(), bytes.begin(), bytes.end());
+  }
+  if (content.size() != record.getSizeBytes() || format::sha256(content) != digest) {
+    throw Error(ErrorCode::kDamaged, "blob " + to_hex(digest) + " does not hash to its name");
+  }
+  return content;
+}
+
 View::View(std::shared_ptr<const PageSource> pages, const format::FileHeader& header)
     : pages_(std::move(pages)), header_(header) {}
 
@@ -194,28 +219,7 @@ std::vector<std::byte> View::blob(const Digest& digest) const {
   if (!found) {
     throw Error(ErrorCode::kNotFound, "no blob " + to_hex(digest) + " in this revision");
   }
-  const auto record = found->record.as<schema::Blob>();
-  std::vector<std::byte> content;
-  if (record.getSizeBytes() > format::kMaxBlobBytes) {
-    throw Error(ErrorCode::kDamaged, "a blob of an impossible size");
-  }
-  std::uint64_t last_offset = 0;
-  for (const auto part : record.getParts()) {
-    // So no frame is read twice: a blob is not larger than what the file holds for it.
-    if (part.getOffset() <= last_offset)
-      bad_link(part.getOffset(), "a blob's parts are not in order");
-    last_offset = part.getOffset();
-    const Page page = pages_->fetch(part.getOffset(), FrameKind::kBlob);
-    if (page.size_bytes > record.getSizeBytes() - content.size()) {
-      bad_link(part.getOffset(), "a blob is longer than its table says");
-    }
-    const format::Bytes bytes = page.payload();
-    content.insert(content.end(), bytes.begin(), bytes.end());
-  }
-  if (content.size() != record.getSizeBytes() || format::sha256(content) != digest) {
-    throw Error(ErrorCode::kDamaged, "blob " + to_hex(digest) + " does not hash to its name");
-  }
-  return content;
+  return read_blob(*pages_, digest, found->record.as<schema::Blob>());
 }
 
 Digest View::fingerprint() const {

@@ -34,6 +34,11 @@ struct LoadedCommit {
 [[nodiscard]] LoadedCommit load_commit(const PageSource& pages, std::uint64_t offset);
 [[nodiscard]] RevisionInfo describe(const LoadedCommit& commit);
 
+// The content of a blob, as its record in `blobs` says where it stands; checked against `digest`.
+// Throws kDamaged.
+[[nodiscard]] std::vector<std::byte> read_blob(const PageSource& pages, const Digest& digest,
+                                               schema::Blob::Reader record);
+
 class View {
  public:
   // The revision whose commit stands at `commit_offset`. Throws kDamaged, kNewerVersion.

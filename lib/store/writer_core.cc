@@ -94,6 +94,8 @@ void check_words(const CommitRequest& request) {
   check_words("checkpoint's id", request.checkpoint->id);
 }
 
+}  // namespace
+
 format::Record revision_record(const RevisionInfo& info) {
   capnp::MallocMessageBuilder message;
   auto record = message.initRoot<schema::Revision>();
@@ -104,8 +106,6 @@ format::Record revision_record(const RevisionInfo& info) {
   record.setSizeBytes(info.size_bytes);
   return format::Record::of(record.asReader());
 }
-
-}  // namespace
 
 Run merged_run(const Base& base, Table table, const Run& changes) {
   Run run = base.overlay.table(table);

@@ -171,6 +171,9 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
 // The tree of a table after the base's pending changes and `changes`.
 [[nodiscard]] Run merged_run(const Base& base, Table table, const Run& changes);
 
+// What the table `revisions` says of a commit.
+[[nodiscard]] format::Record revision_record(const RevisionInfo& info);
+
 [[nodiscard]] std::int64_t system_nanos();
 [[nodiscard]] std::string new_uuid();
 

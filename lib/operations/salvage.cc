@@ -1,0 +1,245 @@
+#include "lib/operations/salvage.h"
+
+#include <array>
+#include <utility>
+
+#include "format/layout.h"
+#include "lib/store/overlay.h"
+#include "lib/store/tree.h"
+#include "lib/store/view.h"
+#include "lib/store/writer_core.h"
+
+namespace session::operations {
+
+using format::FrameKind;
+using format::IndexView;
+using format::LeafView;
+using store::Page;
+
+void TreeSurvey::add(const format::Roots& roots) {
+  for (const Table table : kAllTables) {
+    const format::RootRef& root = roots[slot(table)];
+    if (root.empty()) continue;
+    LostPage page;
+    page.offset = root.offset;
+    page.table = table;
+    page.level = root.level;
+    page.facts = {{},
+                  root.count,
+                  root.offset,
+                  root.stored_size,
+                  root.content_bytes,
+                  root.stored_bytes,
+                  root.digest};
+    visit(std::move(page));
+  }
+}
+
+void TreeSurvey::visit(LostPage page) {
+  if (!seen_.emplace(page.offset, true).second) return;
+  const auto loaded = pages_.load(page.offset, store::page_kind(page.level));
+  if (format::damage_in(loaded) != nullptr) {
+    lost_.push_back(std::move(page));
+    return;
+  }
+  if (page.level == 0) return;
+  const Page& bytes = std::get<Page>(loaded);
+  const IndexView index(bytes.payload());
+  if (index.level() != page.level) {
+    lost_.push_back(std::move(page));
+    return;
+  }
+  std::optional<std::string> after = page.after_key;
+  for (std::uint32_t i = 0; i < index.size(); ++i) {
+    LostPage below;
+    below.facts = index.child(i);
+    below.offset = below.facts.offset;
+    below.table = page.table;
+    below.level = page.level - 1;
+    below.after_key = after;
+    after = below.facts.key;
+    visit(std::move(below));
+  }
+}
+
+namespace {
+
+// The pass over a file's frames, oldest first.
+class Gathering {
+ public:
+  Gathering(const store::PageSource& pages, const std::vector<LostPage>& lost)
+      : pages_(pages), lost_(lost), remains_(lost.size()) {
+    for (std::size_t i = 0; i < lost.size(); ++i) by_table_[slot(lost[i].table)].push_back(i);
+  }
+
+  void look_at(std::uint64_t offset) {
+    const auto header = pages_.load_header(offset);
+    if (format::damage_in(header) != nullptr) return;
+    const auto& frame = std::get<format::FrameHeader>(header);
+    const auto table = table_from_number(frame.table);
+    if (frame.kind == FrameKind::kCommit) {
+      look_at_commit(frame);
+    } else if (frame.kind == FrameKind::kLeaf && table && !by_table_[slot(*table)].empty()) {
+      look_at_leaf(frame, *table);
+    } else if (frame.kind == FrameKind::kIndex && table && !by_table_[slot(*table)].empty()) {
+      look_at_index(frame, *table);
+    }
+  }
+
+  [[nodiscard]] std::vector<Remains> take() { return std::move(remains_); }
+
+ private:
+  // Calls `f` with the lost pages of a table that are newer than what stands at `offset`.
+  template <class F>
+  void each_newer(Table table, std::uint64_t offset, F&& f) {
+    for (const std::size_t i : by_table_[slot(table)]) {
+      if (lost_[i].offset > offset) f(lost_[i], remains_[i]);
+    }
+  }
+
+  void look_at_leaf(const format::FrameHeader& frame, Table table) {
+    const auto loaded = pages_.load(frame.own_offset, FrameKind::kLeaf);
+    if (format::damage_in(loaded) != nullptr) return;
+    const LeafView leaf(std::get<Page>(loaded).payload());
+    const std::string first(leaf.key(0));
+    const std::string last(leaf.key(leaf.size() - 1));
+    each_newer(table, frame.own_offset, [&](const LostPage& page, Remains& remains) {
+      // Between its first and its last key the leaf has every record there was at its time.
+      remains.records.erase(remains.records.lower_bound(first), remains.records.upper_bound(last));
+      std::uint64_t content = 0;
+      for (std::uint32_t i = 0; i < leaf.size(); ++i) {
+        content +=
+            leaf.key(i).size() + format::canonical_words(leaf.record(i)) * sizeof(capnp::word);
+        if (!page.may_hold(leaf.key(i))) continue;
+        remains.records.insert_or_assign(std::string(leaf.key(i)), format::Record(leaf.record(i)));
+      }
+      if (page.level != 1 || !page.may_hold(first) || !page.may_hold(last)) return;
+      put_below(remains, first,
+                {last, leaf.size(), frame.own_offset, frame.stored_size, content,
+                 frame.frame_bytes(), format::leaf_digest(std::get<Page>(loaded).payload())});
+    });
+  }
+
+  void look_at_index(const format::FrameHeader& frame, Table table) {
+    const auto loaded = pages_.load(frame.own_offset, FrameKind::kIndex);
+    if (format::damage_in(loaded) != nullptr) return;
+    const IndexView index(std::get<Page>(loaded).payload());
+    const std::string last(index.key(index.size() - 1));
+    each_newer(table, frame.own_offset, [&](const LostPage& page, Remains& remains) {
+      if (page.level != index.level() + 1 || !page.may_hold(last)) return;
+      format::Child child;
+      child.key = last;
+      child.offset = frame.own_offset;
+      child.stored_size = frame.stored_size;
+      child.stored_bytes = frame.frame_bytes();
+      child.digest = format::index_digest(index);
+      for (std::uint32_t i = 0; i < index.size(); ++i) {
+        const format::Child below = index.child(i);
+        child.count += below.count;
+        child.content_bytes += below.content_bytes;
+        child.stored_bytes += below.stored_bytes;
+      }
+      const std::string first = first_key_below(index);
+      if (page.may_hold(first)) put_below(remains, first, std::move(child));
+    });
+  }
+
+  // The first key of a subtree; where it cannot be read, the nearest that can.
+  [[nodiscard]] std::string first_key_below(IndexView index) const {
+    Page keep;
+    while (true) {
+      const std::uint32_t level = index.level() - 1;
+      auto loaded = pages_.load(index.offset(0), store::page_kind(level));
+      if (format::damage_in(loaded) != nullptr) return std::string(index.key(0));
+      Page page = std::get<Page>(std::move(loaded));
+      if (level == 0) return std::string(LeafView(page.payload()).key(0));
+      const IndexView below(page.payload());
+      if (below.level() != level) return std::string(index.key(0));
+      index = below;
+      keep = std::move(page);
+    }
+  }
+
+  // A newer page takes the place of the older ones whose keys it covers.
+  static void put_below(Remains& remains, const std::string& first, format::Child child) {
+    auto at = remains.below.lower_bound(first);
+    while (at != remains.below.end() && at->second.first_key <= child.key) {
+      at = remains.below.erase(at);
+    }
+    const std::string last = child.key;
+    remains.below.insert_or_assign(last, Remains::Below{first, std::move(child)});
+  }
+
+  void look_at_commit(const format::FrameHeader& frame) {
+    const auto loaded = pages_.load(frame.own_offset, FrameKind::kCommit);
+    if (format::damage_in(loaded) != nullptr) return;
+    const auto commit = format::read_root<schema::Commit>(std::get<Page>(loaded).payload());
+    const auto runs = store::runs_of(commit);
+    for (const Table table : kAllTables) {
+      for (const store::Change& change : runs[slot(table)]) {
+        put(table, frame.own_offset, change.key,
+            change.is_erased ? std::nullopt : std::optional(format::Record(change.record)));
+      }
+    }
+    // The table `revisions` says again what commits say.
+    store::LoadedCommit itself;
+    itself.offset = frame.own_offset;
+    itself.end = frame.end();
+    itself.home = frame.home;
+    itself.reader = commit;
+    const RevisionInfo info = store::describe(itself);
+    std::string key;
+    format::append_big_endian(key, info.revision, sizeof info.revision);
+    put(Table::kRevisions, frame.own_offset, key, store::revision_record(info));
+  }
+
+  void put(Table table, std::uint64_t offset, std::string_view key,
+           const std::optional<format::Record>& record) {
+    each_newer(table, offset, [&](const LostPage& page, Remains& remains) {
+      if (!page.may_hold(key)) return;
+      if (record) {
+        remains.records.insert_or_assign(std::string(key), *record);
+      } else if (const auto at = remains.records.find(key); at != remains.records.end()) {
+        remains.records.erase(at);
+      }
+    });
+  }
+
+  const store::PageSource& pages_;
+  const std::vector<LostPage>& lost_;
+  std::array<std::vector<std::size_t>, kTableSlots> by_table_;
+  std::vector<Remains> remains_;
+};
+
+}  // namespace
+
+std::vector<Remains> gather_remains(const store::PageSource& pages, const PlaceSet& frames,
+                                    const std::vector<LostPage>& lost,
+                                    const ProgressCallback& progress) {
+  Gathering gathering(pages, lost);
+  std::uint64_t newest = 0;
+  for (const LostPage& page : lost) newest = std::max(newest, page.offset);
+  for (std::uint64_t at = frames.next(0); at < newest; at = frames.next(at + format::kAlignBytes)) {
+    gathering.look_at(at);
+    if (progress && !progress({at, newest})) throw Error(ErrorCode::kInterrupted, "interrupted");
+  }
+  return gathering.take();
+}
+
+std::optional<std::vector<std::byte>> rebuild_page(const LostPage& page, const Remains& remains) {
+  if (page.level == 0) {
+    if (remains.records.empty() || remains.records.size() != page.facts.count) return std::nullopt;
+    std::vector<format::LeafItem> items;
+    for (const auto& [key, record] : remains.records) items.push_back({key, record.view()});
+    std::vector<std::byte> payload = format::build_leaf(items);
+    if (format::leaf_digest(payload) != page.facts.digest) return std::nullopt;
+    return payload;
+  }
+  std::vector<format::Child> children;
+  for (const auto& [key, below] : remains.below) children.push_back(below.child);
+  if (children.empty()) return std::nullopt;
+  if (format::index_digest(children, page.level) != page.facts.digest) return std::nullopt;
+  return format::build_index(children, page.level);
+}
+
+}  // namespace session::operations

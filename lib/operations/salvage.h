@@ -1,0 +1,76 @@
+#pragma once
+// What is left of the pages that a damaged file has lost. Every frame that is still sound is looked
+// at in the order in which it was written: older versions of a page, and the deltas that led to it,
+// hold its records; the pages below an index page are still there. A page that was put together so
+// and has the digest its parent names is the page that was lost.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/page.h"
+#include "format/record.h"
+#include "lib/operations/scan_places.h"
+#include "lib/store/page_source.h"
+#include "session/progress.h"
+#include "session/table.h"
+
+namespace session::operations {
+
+// A page that a tree needs and that cannot be read, with what its parent says of it.
+struct LostPage {
+  std::uint64_t offset = 0;
+  Table table = Table::kSession;
+  std::uint32_t level = 0;  // 0: a leaf
+  format::Child facts;      // its key is empty for a root
+  // The keys it may hold lie behind this one; nothing: from the table's first.
+  std::optional<std::string> after_key;
+
+  [[nodiscard]] bool may_hold(std::string_view key) const {
+    return (!after_key || key > *after_key) && (facts.key.empty() || key <= facts.key);
+  }
+};
+
+// Walks trees and remembers what it could not read. Every page is opened once.
+class TreeSurvey {
+ public:
+  explicit TreeSurvey(const store::PageSource& pages) : pages_(pages) {}
+
+  // All trees of a commit.
+  void add(const format::Roots& roots);
+  [[nodiscard]] const std::vector<LostPage>& lost() const { return lost_; }
+
+ private:
+  void visit(LostPage page);
+
+  const store::PageSource& pages_;
+  std::map<std::uint64_t, bool> seen_;
+  std::vector<LostPage> lost_;
+};
+
+// What older frames say about one lost page.
+struct Remains {
+  using Records = std::map<std::string, format::Record, std::less<>>;
+  struct Below {
+    std::string first_key;
+    format::Child child;
+  };
+
+  Records records;                     // the newest version of each record it may have held
+  std::map<std::string, Below> below;  // pages that may have stood below it, by their last key
+};
+
+// One pass over the sound frames of a file. In the order of `lost`.
+[[nodiscard]] std::vector<Remains> gather_remains(const store::PageSource& pages,
+                                                  const PlaceSet& frames,
+                                                  const std::vector<LostPage>& lost,
+                                                  const ProgressCallback& progress = {});
+
+// The payload of the lost page, proved by its digest; nothing if what is left is not all of it.
+[[nodiscard]] std::optional<std::vector<std::byte>> rebuild_page(const LostPage& page,
+                                                                 const Remains& remains);
+
+}  // namespace session::operations
