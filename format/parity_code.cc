@@ -30,29 +30,61 @@ unsigned char coefficient(std::uint32_t width, std::uint32_t row, std::uint32_t 
   return gf_inv(static_cast<unsigned char>((width + row) ^ column));
 }
 
-// Multiplies blocks by a matrix of `outputs` rows and `inputs` columns.
+void add(Bytes bytes, std::byte* to) {
+  std::transform(bytes.begin(), bytes.end(), to, to,
+                 [](std::byte a, std::byte b) { return a ^ b; });
+}
+
+// Multiplies blocks by a matrix of `outputs` rows and `inputs` columns. Only so many columns at
+// once that their coefficients stay in the first-level cache; the products are added up.
 class Matrix {
  public:
-  Matrix(std::uint32_t inputs, std::uint32_t outputs, std::vector<unsigned char> coefficients)
-      : inputs_(inputs), outputs_(outputs), tables_(kCoefficientBytes * inputs * outputs) {
-    ec_init_tables(static_cast<int>(inputs), static_cast<int>(outputs), coefficients.data(),
-                   tables_.data());
+  Matrix(std::uint32_t inputs, std::uint32_t outputs, std::span<const unsigned char> coefficients)
+      : inputs_(inputs), outputs_(outputs) {
+    for (std::uint32_t first = 0; first < inputs; first += kColumns) {
+      const std::uint32_t count = std::min(kColumns, inputs - first);
+      std::vector<unsigned char> part;
+      for (std::uint32_t row = 0; row < outputs; ++row) {
+        const auto columns = coefficients.subspan(std::size_t{row} * inputs + first, count);
+        part.insert(part.end(), columns.begin(), columns.end());
+      }
+      parts_.emplace_back(kCoefficientBytes * part.size());
+      ec_init_tables(static_cast<int>(count), static_cast<int>(outputs), part.data(),
+                     parts_.back().data());
+    }
   }
 
   void multiply(std::size_t block_bytes, std::span<std::byte* const> in,
                 std::span<std::byte* const> out) {
-    std::array<unsigned char*, kMaxStripeBlocks> from{};
-    std::array<unsigned char*, kMaxStripeBlocks> to{};
-    std::transform(in.begin(), in.end(), from.begin(), raw);
-    std::transform(out.begin(), out.end(), to.begin(), raw);
-    ec_encode_data(static_cast<int>(block_bytes), static_cast<int>(inputs_),
-                   static_cast<int>(outputs_), tables_.data(), from.data(), to.data());
+    multiply_part(0, block_bytes, in, out);
+    if (parts_.size() == 1) return;
+    sum_.resize(out.size() * block_bytes);
+    std::array<std::byte*, kMaxStripeBlocks> sums{};
+    for (std::size_t row = 0; row < out.size(); ++row) sums[row] = sum_.data() + row * block_bytes;
+    for (std::size_t part = 1; part < parts_.size(); ++part) {
+      multiply_part(part, block_bytes, in, std::span(sums).first(out.size()));
+      for (std::size_t row = 0; row < out.size(); ++row) add({sums[row], block_bytes}, out[row]);
+    }
   }
 
  private:
+  static constexpr std::uint32_t kColumns = 64;
+
+  void multiply_part(std::size_t part, std::size_t block_bytes, std::span<std::byte* const> in,
+                     std::span<std::byte* const> out) {
+    in = in.subspan(part * kColumns, std::min<std::size_t>(kColumns, inputs_ - part * kColumns));
+    std::array<unsigned char*, kColumns> from{};
+    std::array<unsigned char*, kMaxStripeBlocks> to{};
+    std::transform(in.begin(), in.end(), from.begin(), raw);
+    std::transform(out.begin(), out.end(), to.begin(), raw);
+    ec_encode_data(static_cast<int>(block_bytes), static_cast<int>(in.size()),
+                   static_cast<int>(outputs_), parts_[part].data(), from.data(), to.data());
+  }
+
   std::uint32_t inputs_;
   std::uint32_t outputs_;
-  std::vector<unsigned char> tables_;
+  std::vector<std::vector<unsigned char>> parts_;  // the tables of kColumns columns each
+  std::vector<std::byte> sum_;
 };
 
 Matrix parity_matrix(std::uint32_t width, std::span<const std::uint32_t> rows) {
@@ -61,7 +93,7 @@ Matrix parity_matrix(std::uint32_t width, std::span<const std::uint32_t> rows) {
   for (const std::uint32_t row : rows) {
     for (std::uint32_t c = 0; c < width; ++c) coefficients.push_back(coefficient(width, row, c));
   }
-  return {width, static_cast<std::uint32_t>(rows.size()), std::move(coefficients)};
+  return {width, static_cast<std::uint32_t>(rows.size()), coefficients};
 }
 
 // In GF(2^8) with the polynomial 0x11D, as ISA-L has it. Its own gf_mul, and with it its inversion
@@ -103,7 +135,7 @@ Matrix solving_matrix(std::uint32_t width, std::span<const std::uint32_t> rows,
     }
   }
   const auto size = static_cast<std::uint32_t>(rows.size());
-  return {size, size, std::move(inverse)};
+  return {size, size, inverse};
 }
 
 std::uint64_t page_hash(const ParityGroup& group, std::uint64_t page, Bytes hashes) {
@@ -157,7 +189,8 @@ class Encoder {
         batch_stripes_(static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
             kBatchBytes / (std::uint64_t{group.width()} << group.block_log2), 1, group.stripes))),
         matrix_(parity_matrix(group.width(), all_rows(group.rows))),
-        data_(std::uint64_t{batch_stripes_} * group.width() << group.block_log2),
+        run_bytes_((std::size_t{batch_stripes_} << group.block_log2) + kAlignBytes),
+        data_(run_bytes_ * group.width()),
         hashes_(group.blocks() + group.parity_blocks()),
         stream_(group.stream_bytes()) {}
 
@@ -165,7 +198,7 @@ class Encoder {
     for (std::uint32_t stripe = 0; stripe < group_.stripes; stripe += batch_stripes_) {
       const std::uint32_t count = std::min(batch_stripes_, group_.stripes - stripe);
       read_batch(stripe, count);
-      for (std::uint32_t i = 0; i < count; ++i) encode_stripe(stripe, i, count);
+      for (std::uint32_t i = 0; i < count; ++i) encode_stripe(stripe, i);
       if (progress) {
         progress(std::min(group_.range_bytes(), std::uint64_t{count} * group_.width()
                                                     << group_.block_log2));
@@ -188,24 +221,23 @@ class Encoder {
  private:
   // Row after row, the blocks of stripes [first, first + count), which follow each other.
   void read_batch(std::uint32_t first, std::uint32_t count) {
-    const std::size_t run_bytes = std::size_t{count} << group_.block_log2;
     for (std::uint32_t row = 0; row < group_.width(); ++row) {
       const std::uint64_t block = std::uint64_t{row} * group_.stripes + first;
       read_padded(group_, read_, block << group_.block_log2,
-                  std::span(data_).subspan(row * run_bytes, run_bytes));
+                  std::span(data_).subspan(row * run_bytes_, count * block_bytes_));
       for (std::uint32_t i = 0; i < count; ++i) {
         if (block + i < group_.pad()) continue;
         hashes_[block + i - group_.pad()] =
-            xxh3_64(Bytes(data_).subspan(row * run_bytes + i * block_bytes_, block_bytes_));
+            xxh3_64(Bytes(data_).subspan(row * run_bytes_ + i * block_bytes_, block_bytes_));
       }
     }
   }
 
-  void encode_stripe(std::uint32_t first, std::uint32_t index, std::uint32_t count) {
+  void encode_stripe(std::uint32_t first, std::uint32_t index) {
     std::array<std::byte*, kMaxStripeBlocks> in{};
     std::array<std::byte*, kMaxStripeBlocks> out{};
     for (std::uint32_t row = 0; row < group_.width(); ++row) {
-      in[row] = data_.data() + (std::size_t{row} * count + index) * block_bytes_;
+      in[row] = data_.data() + row * run_bytes_ + index * block_bytes_;
     }
     for (std::uint32_t row = 0; row < group_.rows; ++row) {
       out[row] = stream_.data() + group_.parity_block_at(row * group_.stripes + first + index);
@@ -223,6 +255,9 @@ class Encoder {
   std::size_t block_bytes_;
   std::uint32_t batch_stripes_;
   Matrix matrix_;
+  // From row to row. A cache line more than the blocks need: at multiples of a large power of two
+  // all blocks of a stripe would meet in the same few lines of the cache.
+  std::size_t run_bytes_;
   std::vector<std::byte> data_;
   std::vector<std::uint64_t> hashes_;
   std::vector<std::byte> stream_;
@@ -489,9 +524,7 @@ class ParityCheck::Stripe {
     std::vector<std::byte> stored(group_.block_bytes());
     for (std::size_t i = 0; i < used_rows.size(); ++i) {
       check_.read_block(parity_block(used_rows[i]), stored);
-      std::byte* const to = missing.data() + i * stored.size();
-      std::transform(stored.begin(), stored.end(), to, to,
-                     [](std::byte a, std::byte b) { return a ^ b; });
+      add(stored, missing.data() + i * stored.size());
     }
     return multiply(solving_matrix(group_.width(), used_rows, lost_columns), missing,
                     lost_columns.size());
