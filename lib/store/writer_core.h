@@ -112,6 +112,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void append_group(const format::ParityGroup& group, const ProtectProgress& progress);
   std::vector<format::ParityGroup> add_parity(std::uint32_t percent,
                                               const ProtectProgress& progress);
+  [[nodiscard]] std::uint32_t wanted_parity() const;
   void keep_up_parity_after_commit();
   void keep_up_parity_on_close();
   void rewrite_unsynced(const Head& head);

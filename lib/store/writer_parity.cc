@@ -65,11 +65,21 @@ std::vector<ParityGroup> WriterCore::protect(std::uint32_t percent,
   }
 }
 
+// What the session wants kept up. A policy that cannot be read asks for nothing: that is for those
+// to report who look for damage.
+std::uint32_t WriterCore::wanted_parity() const {
+  try {
+    return format::guarded([this] { return parity_policy(*head_view()); });
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
 // The commit is on the disk, whatever becomes of its parity: a disk too full for it must not look
 // like a commit that failed. What stays uncovered is reported by whoever asks.
 void WriterCore::keep_up_parity_after_commit() {
-  if (log_->end() - covered_end_ < format::kMinGroupBytes) return;
-  const std::uint32_t percent = parity_policy(*head_view());
+  if (uncovered_bytes() < format::kMinGroupBytes) return;
+  const std::uint32_t percent = wanted_parity();
   if (percent == 0) return;
   try {
     (void)add_parity(percent, {});
@@ -79,12 +89,10 @@ void WriterCore::keep_up_parity_after_commit() {
 }
 
 void WriterCore::keep_up_parity_on_close() {
-  const std::uint64_t uncovered = log_->end() - covered_end_;
-  const std::uint64_t least =
-      covered_end_ == 0 ? 0
-                        : std::min(format::kMinGroupBytes, log_->end() / format::kMinGroupShare);
-  if (uncovered < least) return;
-  const std::uint32_t percent = parity_policy(*head_view());
+  const std::uint64_t share = log_->end() / format::kMinGroupShare;
+  const std::uint64_t least = covered_end_ == 0 ? 0 : std::min(format::kMinGroupBytes, share);
+  if (uncovered_bytes() < least) return;
+  const std::uint32_t percent = wanted_parity();
   if (percent != 0) (void)add_parity(percent, {});
 }
 
