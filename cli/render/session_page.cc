@@ -101,7 +101,9 @@ std::vector<Column> file_columns() {
 }
 
 std::vector<Cell> file_row(std::string_view path, schema::File::Reader file) {
-  return {{human_bytes(file.getSizeBytes())},
+  // A transcript names files it knows no size of.
+  const bool is_known = file.getIsTracked() || file.getSizeBytes() != 0 || file.hasChecksum();
+  return {{is_known ? human_bytes(file.getSizeBytes()) : ""},
           {file.getModifiedAtForm() == 0 ? "" : short_time(file.getModifiedAt()), Ink::kDim},
           {one_line(view(file.getLastAction()))},
           {cut_to_width(one_line(view(file.getChecksum())), kShortChecksum), Ink::kDim},
