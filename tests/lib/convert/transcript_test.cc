@@ -174,5 +174,45 @@ TEST(Below, MakesOnlyRelativePathsAbsolute) {
   EXPECT_EQ(below("/w", ""), "");
 }
 
+// ---- the samples in examples/
+// --------------------------------------------------------------------
+
+struct Example {
+  SourceFormat format;
+  const char* file;
+  std::uint64_t messages;
+  std::uint64_t tasks;
+  std::uint64_t files;
+};
+
+class TranscriptExample : public test::TranscriptSession,
+                          public ::testing::WithParamInterface<Example> {
+ protected:
+  TranscriptExample() : TranscriptSession(GetParam().format) {}
+};
+
+TEST_P(TranscriptExample, IsRecognisedByItsFormatAloneAndComesBack) {
+  const std::string path =
+      std::string(SESSIONTOOL_SOURCE_DIR) + "/examples/transcripts/" + GetParam().file;
+  ASSERT_TRUE(std::filesystem::exists(path)) << path;
+  const Probe source = probe(path);
+  for (const auto& converter : converters()) {
+    EXPECT_EQ(converter->recognises(source), converter->format() == format_)
+        << source_format_name(converter->format());
+  }
+  check_sample(path);
+  const Snapshot snapshot = head();
+  EXPECT_EQ(snapshot.count(Table::kMessages), GetParam().messages);
+  EXPECT_EQ(snapshot.count(Table::kTasks), GetParam().tasks);
+  EXPECT_EQ(snapshot.count(Table::kFiles), GetParam().files);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, TranscriptExample,
+    ::testing::Values(Example{SourceFormat::kClaudeCode, "claude-code.jsonl", 25, 2, 1},
+                      Example{SourceFormat::kCodex, "codex.jsonl", 25, 2, 2},
+                      Example{SourceFormat::kSweAgent, "swe-agent.traj", 12, 0, 1}),
+    [](const auto& example) { return std::to_string(example.index); });
+
 }  // namespace
 }  // namespace session::convert::transcript
