@@ -22,8 +22,10 @@ using json::Value;
 using transcript::Work;
 
 // Calls that wait for their result, and prompts of side chains that have not begun: no conversation
-// has so many at once.
+// has so many at once, and none so large.
 constexpr std::size_t kMostWaiting = 10'000;
+constexpr std::size_t kMostWaitingBytes = std::size_t{16} << 20;
+constexpr std::size_t kMostChains = 100'000;
 
 struct FileTool {
   std::string_view name;
@@ -72,6 +74,7 @@ class Follower {
     std::string path;
     std::string_view action;  // empty: no file
     std::optional<std::vector<transcript::TodoItem>> todos;
+    std::size_t size_bytes = 0;
   };
 
   // The side chain a line belongs to; "" is the main conversation. Where lines do not name it, it
@@ -86,6 +89,7 @@ class Follower {
       chains_.emplace(hash_of(id), known->second);
       return roots_[known->second];
     }
+    if (roots_.size() == kMostChains) return "more";
     chains_.emplace(hash_of(id), static_cast<std::uint32_t>(roots_.size()));
     roots_.emplace_back(id);
     begin_chain(line, id);
@@ -119,18 +123,29 @@ class Follower {
     const auto prompt = get_text(*input, "prompt");
     const auto description = get_text(*input, "description");
     if (prompt && description && descriptions_.size() < kMostWaiting) {
-      descriptions_[hash_of(*prompt)] = std::string(*description);
+      descriptions_[hash_of(*prompt)] = transcript::short_title(*description);
     }
     if (!made.todos && made.action.empty()) return;
-    if (calls_.size() == kMostWaiting) calls_.clear();
-    calls_[std::string(*id)] = std::move(made);
+    made.size_bytes = id->size() + json::approximate_size_bytes(*input);
+    wait_for_result(*id, std::move(made));
+  }
+
+  void wait_for_result(std::string_view id, Call call) {
+    if (calls_.size() == kMostWaiting || waiting_bytes_ + call.size_bytes > kMostWaitingBytes) {
+      calls_.clear();
+      waiting_bytes_ = 0;
+    }
+    if (call.size_bytes > kMostWaitingBytes) return;
+    const std::size_t size_bytes = call.size_bytes;
+    if (calls_.emplace(std::string(id), std::move(call)).second) waiting_bytes_ += size_bytes;
   }
 
   void result(const Value& line, const Value& piece, const std::string& chain) {
     const auto found = calls_.find(std::string(get_text(piece, "tool_use_id").value_or("")));
     if (found == calls_.end()) return;
-    const Call made = std::move(found->second);
+    Call made = std::move(found->second);
     calls_.erase(found);
+    waiting_bytes_ -= made.size_bytes;
     if (is_true(piece, "is_error")) return;
     const auto time = get_time(line, "timestamp");
     if (!made.action.empty()) work_.touch(made.path, made.action, time);
@@ -139,11 +154,12 @@ class Follower {
     const Value* said = line.find("toolUseResult");
     const Value* now = said != nullptr ? said->find("newTodos") : nullptr;
     auto items = now != nullptr ? transcript::todo_items(*now, "content") : std::nullopt;
-    work_.todos(chain).become(items ? std::move(*items) : *made.todos, time);
+    work_.todos(chain).become(items ? std::move(*items) : std::move(*made.todos), time);
   }
 
   Work& work_;
   std::unordered_map<std::string, Call> calls_;
+  std::size_t waiting_bytes_ = 0;
   std::unordered_map<std::uint64_t, std::string> descriptions_;  // by their prompt's hash
   std::unordered_map<std::uint64_t, std::uint32_t> chains_;      // by a line's id
   std::vector<std::string> roots_;

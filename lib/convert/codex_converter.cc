@@ -21,6 +21,7 @@ namespace {
 using json::Value;
 using transcript::Work;
 
+// Files of patches that wait for their result: no conversation has so many at once.
 constexpr std::size_t kMostWaiting = 10'000;
 constexpr std::array<std::string_view, 6> kLineTypes = {
     "session_meta", "response_item", "event_msg", "turn_context", "compacted", "ghost_snapshot"};
@@ -88,8 +89,14 @@ class Follower {
     const auto id = get_text(payload, "call_id");
     const std::string patch = patch_in(payload, name, arguments);
     if (!id || patch.empty()) return;
-    if (patches_.size() == kMostWaiting) patches_.clear();
-    patches_[std::string(*id)] = transcript::patched_files(patch);
+    auto files = transcript::patched_files(patch);
+    if (files.empty()) return;
+    if (waiting_files_ + files.size() > kMostWaiting) {
+      patches_.clear();
+      waiting_files_ = 0;
+    }
+    const std::size_t count = files.size();
+    if (patches_.emplace(std::string(*id), std::move(files)).second) waiting_files_ += count;
   }
 
   // The patch a call applies: as its input, as an argument, or as what a shell is to run.
@@ -112,6 +119,7 @@ class Follower {
     if (found == patches_.end()) return;
     const auto files = std::move(found->second);
     patches_.erase(found);
+    waiting_files_ -= files.size();
     if (!went_in(get_text(payload, "output").value_or(""))) return;
     for (const auto& file : files) touch(file.path, file.action, time);
   }
@@ -137,7 +145,6 @@ class Follower {
       const bool adds = type == "add" || change.value.find("add") != nullptr;
       touch(change.name(), deletes ? "delete" : adds ? "write" : "edit", time);
     }
-    patches_.erase(std::string(get_text(payload, "call_id").value_or("")));
   }
 
   void touch(std::string_view path, std::string_view action, std::optional<TimeText> time) {
@@ -148,6 +155,7 @@ class Follower {
   std::string directory_;
   std::string model_;
   std::unordered_map<std::string, std::vector<transcript::PatchedFile>> patches_;
+  std::size_t waiting_files_ = 0;
 };
 
 // Puts messages, a few of them late: that an event repeats an item only the lines beside it tell.
@@ -167,8 +175,9 @@ class Echoes {
     }
     says_ = voice.says;
     if (voice.is_event) {
+      held_words_ += waiting.message->sizeInWords();
       events_.push_back(std::move(waiting));
-      if (events_.size() > kMostHeld) flush();
+      if (events_.size() > kMostHeld || held_words_ > kMostHeldWords) flush();
     } else {
       has_item_ = true;
       write(waiting);
@@ -183,12 +192,14 @@ class Echoes {
       write(event);
     }
     events_.clear();
+    held_words_ = 0;
     has_item_ = false;
     says_ = CodexEcho::kNone;
   }
 
  private:
   static constexpr std::size_t kMostHeld = 64;
+  static constexpr std::size_t kMostHeldWords = std::size_t{2} << 20;
 
   struct Waiting {
     std::unique_ptr<capnp::MallocMessageBuilder> message;
@@ -205,6 +216,7 @@ class Echoes {
   CodexEcho says_ = CodexEcho::kNone;
   bool has_item_ = false;
   std::deque<Waiting> events_;
+  std::size_t held_words_ = 0;
 };
 
 class CodexConverter : public Converter {

@@ -44,18 +44,6 @@ bool can_be_key(std::string_view text) {
          text.find('\0') == std::string_view::npos;
 }
 
-// The first line, cut to a readable length between two characters.
-std::string short_title(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  text.remove_prefix(begin);
-  text = text.substr(0, text.find_first_of("\r\n"));
-  if (text.size() <= kTitleBytes) return std::string(text);
-  std::size_t end = kTitleBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
-
 struct NewTask {
   std::string_view title;
   std::string_view parent;
@@ -94,6 +82,17 @@ void put_task(ImportContext& into, const std::string& key, const NewTask& task) 
 }
 
 }  // namespace
+
+std::string short_title(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  text.remove_prefix(begin);
+  text = text.substr(0, text.find_first_of("\r\n"));
+  if (text.size() <= kTitleBytes) return std::string(text);
+  std::size_t end = kTitleBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
 
 std::optional<std::vector<TodoItem>> todo_items(const json::Value& list,
                                                 std::string_view title_name) {

@@ -101,6 +101,9 @@ class Work {
   std::vector<std::pair<std::string, std::string>> properties_;  // name and JSON
 };
 
+// The first line that is not blank, cut to a readable length.
+[[nodiscard]] std::string short_title(std::string_view text);
+
 // A file a patch in the form of apply_patch names, with what happens to it.
 struct PatchedFile {
   std::string path;
