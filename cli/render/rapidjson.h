@@ -3,6 +3,9 @@
 // harmless, but the undefined-behaviour sanitizer stops there, so these headers are exempt from
 // that check.
 
+// What they include themselves is not.
+#include <iterator>
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
 #endif

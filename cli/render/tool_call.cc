@@ -118,9 +118,10 @@ std::string output_text(std::string_view output) {
   if (!output.starts_with('{')) return std::string(output);
   rapidjson::Document document;
   document.Parse<kParse>(output.data(), output.size());
-  if (!document.HasParseError() && document.IsObject() && document.HasMember("metadata")) {
-    const auto inner = document.FindMember("output");
-    if (inner != document.MemberEnd() && inner->value.IsString()) {
+  const Json& report = document;
+  if (!document.HasParseError() && report.IsObject() && report.HasMember("metadata")) {
+    const auto inner = report.FindMember("output");
+    if (inner != report.MemberEnd() && inner->value.IsString()) {
       return std::string(text_of(inner->value));
     }
   }

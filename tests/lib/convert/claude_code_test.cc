@@ -391,9 +391,16 @@ TEST_F(ClaudeCodeFile, IsRecognisedByItsFirstLine) {
 
 class ClaudeCodeData : public ClaudeCodeFile, public ::testing::WithParamInterface<const char*> {};
 
+std::string sample(const std::string& name) {
+  return std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/claude-code/" + name + ".jsonl";
+}
+
 TEST_P(ClaudeCodeData, ComesBack) {
-  check_sample(std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/claude-code/" + GetParam() +
-               ".jsonl");
+  check_sample(sample(GetParam()));
+}
+
+TEST_P(ClaudeCodeData, ComesBackWithOddThingsInIt) {
+  check_mutated_sample(sample(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, ClaudeCodeData,

@@ -346,8 +346,16 @@ TEST_F(CodexFile, IsRecognisedByItsFirstLine) {
 
 class CodexData : public CodexFile, public ::testing::WithParamInterface<const char*> {};
 
+std::string sample(const std::string& name) {
+  return std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/codex/" + name;
+}
+
 TEST_P(CodexData, ComesBack) {
-  check_sample(std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/codex/" + GetParam());
+  check_sample(sample(GetParam()));
+}
+
+TEST_P(CodexData, ComesBackWithOddThingsInIt) {
+  check_mutated_sample(sample(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -265,9 +265,16 @@ TEST_F(SweAgentFile, IsRecognisedByItsLists) {
 
 class SweAgentData : public SweAgentFile, public ::testing::WithParamInterface<const char*> {};
 
+std::string sample(const std::string& name) {
+  return std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/swe-agent/" + name + ".traj";
+}
+
 TEST_P(SweAgentData, ComesBack) {
-  check_sample(std::string(SESSIONTOOL_SHARED_DATA) + "/transcripts/swe-agent/" + GetParam() +
-               ".traj");
+  check_sample(sample(GetParam()));
+}
+
+TEST_P(SweAgentData, ComesBackWithOddThingsInIt) {
+  check_mutated_sample(sample(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, SweAgentData,

@@ -14,6 +14,8 @@
 #include "lib/convert/json.h"
 #include "session/convert.h"
 #include "session/reader.h"
+#include "tests/support/random_json.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
 
 namespace session::test {
@@ -42,6 +44,11 @@ class TranscriptSession : public ::testing::Test {
     std::ostringstream out;
     (void)export_session(head(), format_, out);
     return out.str();
+  }
+  [[nodiscard]] std::string exported_on_one_line() const {
+    if (format_ != SourceFormat::kSweAgent) return exported();
+    return convert::json::to_text(
+        convert::json::parse(exported(), {.max_depth = convert::json::kMaxOwnJsonDepth}));
   }
   [[nodiscard]] static std::vector<convert::json::Value> lines_of(const std::string& text) {
     std::vector<convert::json::Value> lines;
@@ -89,6 +96,37 @@ class TranscriptSession : public ::testing::Test {
               << first.upserts << " records\n";
     constexpr std::size_t kEmptyFileBytes = 4096;
     EXPECT_LT(file_bytes, kEmptyFileBytes + 2 * source.str().size());
+  }
+
+  // The same sample with something else at many random places.
+  void check_mutated_sample(const std::string& path) {
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
+    RandomJson random(random_seed());
+    random.use_names({"type",      "message", "content", "role",      "payload",       "text",
+                      "input",     "id",      "uuid",    "timestamp", "toolUseResult", "status",
+                      "todos",     "action",  "state",   "history",   "call_id",       "output",
+                      "arguments", "cwd",     "@"});
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream source;
+    source << in.rdbuf();
+    std::string text;
+    if (format_ == SourceFormat::kSweAgent) {
+      convert::json::Value document = convert::json::parse(source.str());
+      for (const std::string_view list : {"history", "trajectory"}) {
+        for (auto& entry : document.find(list)->items()) {
+          if (random.chance(0.5)) entry = random.mutated(std::move(entry));
+        }
+      }
+      text = convert::json::to_text(document);
+    } else {
+      for (convert::json::Value& line : lines_of(source.str())) {
+        const auto mutated = random.chance(0.5) ? random.mutated(std::move(line)) : line;
+        if (mutated.is_object()) text += convert::json::to_text(mutated) + "\n";
+      }
+    }
+    (void)import_text(text);
+    EXPECT_TRUE(lines_of(exported_on_one_line()) == lines_of(text));
+    EXPECT_EQ(import_text(text).upserts, 0U);
   }
 
   TempDir dir_;
