@@ -20,6 +20,7 @@ using json::Value;
 using schema::TaskStatus;
 
 using Words = std::vector<std::string>;
+using Defects = std::vector<Defect>;
 
 std::string task(std::string_view key) {
   return "task " + std::string(json::quote(key));
@@ -113,8 +114,8 @@ class Cycles {
 
 class References {
  public:
-  References(const Tree& tree, Words& words)
-      : tasks_(*tree.tasks), tree_(tree.tree), words_(words) {
+  References(const Tree& tree, Defects& defects)
+      : tasks_(*tree.tasks), tree_(tree.tree), defects_(defects) {
     for (std::size_t i = 0; i < tasks_.size(); ++i) numbers_.emplace(tasks_[i].name(), i);
   }
 
@@ -127,6 +128,9 @@ class References {
   }
 
  private:
+  void add(DefectKind kind, std::string_view key, std::string text) {
+    defects_.push_back({kind, std::string(key), std::move(text)});
+  }
   [[nodiscard]] bool exists(std::string_view key) const { return numbers_.contains(key); }
   [[nodiscard]] static std::optional<std::string_view> parent_of(const Value& object) {
     return get_text(object, "parent_id");
@@ -136,25 +140,28 @@ class References {
     const Value& object = member.value;
     const auto parent = parent_of(object);
     if (parent && !exists(*parent)) {
-      words_.push_back(task(member.name()) +
-                       " has a parent that does not exist: " + json::quote(*parent));
+      add(DefectKind::kReference, member.name(),
+          task(member.name()) + " has a parent that does not exist: " + json::quote(*parent));
     }
     for (const Value& child : get_items(object, "children")) {
       if (child.is_string() && !exists(child.text())) {
-        words_.push_back(task(member.name()) +
-                         " lists a child that does not exist: " + json::quote(child.text()));
+        add(DefectKind::kChild, member.name(),
+            task(member.name()) +
+                " lists a child that does not exist: " + json::quote(child.text()));
       }
     }
     for (const Value& other : get_items(object, "dependencies")) {
       if (other.is_string() && !exists(other.text())) {
-        words_.push_back(task(member.name()) +
-                         " depends on one that does not exist: " + json::quote(other.text()));
+        add(DefectKind::kReference, member.name(),
+            task(member.name()) +
+                " depends on one that does not exist: " + json::quote(other.text()));
       }
     }
     const auto id = get_text(object, "id");
     if (id && *id != member.name()) {
-      words_.push_back("the task under the key " + json::quote(member.name()) + " has the id " +
-                       json::quote(*id));
+      add(DefectKind::kKey, member.name(),
+          "the task under the key " + json::quote(member.name()) + " has the id " +
+              json::quote(*id));
     }
   }
 
@@ -171,18 +178,21 @@ class References {
       const auto parent = parent_of(member.value);
       for (const auto& [lister, times] : parents) {
         if (times > 1) {
-          words_.push_back(task(lister) + " lists the child " + json::quote(member.name()) + " " +
-                           std::to_string(times) + " times");
+          add(DefectKind::kDuplicate, member.name(),
+              task(lister) + " lists the child " + json::quote(member.name()) + " " +
+                  std::to_string(times) + " times");
         }
         if (lister != parent.value_or("")) {
-          words_.push_back(task(lister) + " lists the child " + json::quote(member.name()) +
-                           ", which says it has " +
-                           (parent ? "the parent " + json::quote(*parent) : "no parent"));
+          add(DefectKind::kDuplicate, member.name(),
+              task(lister) + " lists the child " + json::quote(member.name()) +
+                  ", which says it has " +
+                  (parent ? "the parent " + json::quote(*parent) : "no parent"));
         }
       }
       if (parent && exists(*parent) && !parents.contains(*parent)) {
-        words_.push_back(task(member.name()) + " is not among the children of its parent " +
-                         json::quote(*parent));
+        add(DefectKind::kUnlisted, member.name(),
+            task(member.name()) + " is not among the children of its parent " +
+                json::quote(*parent));
       }
     }
   }
@@ -195,16 +205,19 @@ class References {
     }
     for (const auto& [key, times] : roots) {
       const auto at = numbers_.find(key);
-      if (times > 1) words_.push_back(task(key) + " is listed twice as a root");
+      if (times > 1) {
+        add(DefectKind::kRoots, key, task(key) + " is listed twice as a root");
+      }
       if (at == numbers_.end()) {
-        words_.push_back("the root " + json::quote(key) + " does not exist");
+        add(DefectKind::kRoots, key, "the root " + json::quote(key) + " does not exist");
       } else if (parent_of(tasks_[at->second].value)) {
-        words_.push_back(task(key) + " is listed as a root and has a parent");
+        add(DefectKind::kRoots, key, task(key) + " is listed as a root and has a parent");
       }
     }
     for (const json::Member& member : tasks_) {
       if (!parent_of(member.value) && !roots.contains(member.name())) {
-        words_.push_back(task(member.name()) + " has no parent and is not listed as a root");
+        add(DefectKind::kRoots, member.name(),
+            task(member.name()) + " has no parent and is not listed as a root");
       }
     }
   }
@@ -238,13 +251,13 @@ class References {
         text += (i == 0 ? " " : ", ") + json::quote(tasks_[cycle[i]].name());
       }
       if (cycle.size() > kShown) text += " and " + std::to_string(cycle.size() - kShown) + " more";
-      words_.push_back(text + std::string(what));
+      add(DefectKind::kCircle, tasks_[cycle.front()].name(), text + std::string(what));
     }
   }
 
   const json::Object& tasks_;
   const Value* tree_;
-  Words& words_;
+  Defects& defects_;
   std::unordered_map<std::string_view, std::size_t> numbers_;
 };
 
@@ -256,31 +269,35 @@ bool is_before(const Value& object, std::string_view earlier, std::string_view l
   return a && b && b->nanos < a->nanos;
 }
 
-void check_times(const Tree& tree, Words& words) {
+void check_times(const Tree& tree, Defects& defects) {
   for (const json::Member& member : *tree.tasks) {
     if (is_before(member.value, "created_at", "updated_at")) {
-      words.push_back(task(member.name()) + " was updated before it was created");
+      defects.push_back({DefectKind::kTaskTime, std::string(member.name()),
+                         task(member.name()) + " was updated before it was created"});
     }
     const auto created = get_time(member.value, "created_at");
     const auto status = get_variant(member.value.find("status"));
     if (!created || !status || status->name != "Completed") continue;
     const auto completed = get_time(*status->body, "completed_at");
     if (completed && completed->nanos < created->nanos) {
-      words.push_back(task(member.name()) + " was completed before it was created");
+      defects.push_back({DefectKind::kTaskTime, std::string(member.name()),
+                         task(member.name()) + " was completed before it was created"});
     }
   }
 }
 
 void check_count(const Value& object, const std::string& where, std::string_view name,
-                 std::uint64_t count, Words& words) {
+                 std::uint64_t count, Defects& defects) {
   const Value* said = object.find(name);
   if (said == nullptr || (said->is_number() && get_natural(object, name) == count)) return;
-  words.push_back(where + std::string(name) + " is " +
-                  (said->is_number() ? std::string(said->lexeme()) : "no number") + "; there are " +
-                  std::to_string(count));
+  defects.push_back({DefectKind::kCount,
+                     {},
+                     where + std::string(name) + " is " +
+                         (said->is_number() ? std::string(said->lexeme()) : "no number") +
+                         "; there are " + std::to_string(count)});
 }
 
-void check_counts(const Value& document, const Tree& tree, Words& words) {
+void check_counts(const Value& document, const Tree& tree, Defects& defects) {
   std::vector<std::uint64_t> by_status(6);
   for (const json::Member& member : *tree.tasks) {
     const auto status = status_of(member.value.find("status"));
@@ -289,49 +306,55 @@ void check_counts(const Value& document, const Tree& tree, Words& words) {
   const auto count = [&](TaskStatus status) { return by_status[static_cast<std::size_t>(status)]; };
   const std::uint64_t total = tree.tasks->size();
   if (const Value* metadata = get_object(document, "metadata")) {
-    check_count(*metadata, "metadata.", "total_tasks", total, words);
-    check_count(*metadata, "metadata.", "completed_tasks", count(TaskStatus::COMPLETED), words);
-    check_count(*metadata, "metadata.", "failed_tasks", count(TaskStatus::FAILED), words);
+    check_count(*metadata, "metadata.", "total_tasks", total, defects);
+    check_count(*metadata, "metadata.", "completed_tasks", count(TaskStatus::COMPLETED), defects);
+    check_count(*metadata, "metadata.", "failed_tasks", count(TaskStatus::FAILED), defects);
     if (is_before(*metadata, "created_at", "last_updated")) {
-      words.emplace_back("metadata.last_updated is before metadata.created_at");
+      defects.push_back(
+          {DefectKind::kTime, {}, "metadata.last_updated is before metadata.created_at"});
     }
   }
   const Value* metadata = tree.tree != nullptr ? get_object(*tree.tree, "metadata") : nullptr;
   if (metadata == nullptr) return;
   if (is_before(*metadata, "created_at", "updated_at")) {
-    words.emplace_back("task_tree.metadata.updated_at is before created_at");
+    defects.push_back(
+        {DefectKind::kTime, {}, "task_tree.metadata.updated_at is before created_at"});
   }
   const auto created = get_natural(*metadata, "total_tasks_created");
   if (created && *created < total) {
-    words.push_back("task_tree.metadata.total_tasks_created is " + std::to_string(*created) +
-                    "; there are " + std::to_string(total));
+    defects.push_back({DefectKind::kCount,
+                       {},
+                       "task_tree.metadata.total_tasks_created is " + std::to_string(*created) +
+                           "; there are " + std::to_string(total)});
   }
   const Value* statistics = get_object(*metadata, "statistics");
   if (statistics == nullptr) return;
   const std::string where = "task_tree.metadata.statistics.";
-  check_count(*statistics, where, "total_tasks", total, words);
-  check_count(*statistics, where, "pending_tasks", count(TaskStatus::PENDING), words);
-  check_count(*statistics, where, "in_progress_tasks", count(TaskStatus::IN_PROGRESS), words);
-  check_count(*statistics, where, "completed_tasks", count(TaskStatus::COMPLETED), words);
-  check_count(*statistics, where, "failed_tasks", count(TaskStatus::FAILED), words);
-  check_count(*statistics, where, "blocked_tasks", count(TaskStatus::BLOCKED), words);
-  check_count(*statistics, where, "skipped_tasks", count(TaskStatus::SKIPPED), words);
+  check_count(*statistics, where, "total_tasks", total, defects);
+  check_count(*statistics, where, "pending_tasks", count(TaskStatus::PENDING), defects);
+  check_count(*statistics, where, "in_progress_tasks", count(TaskStatus::IN_PROGRESS), defects);
+  check_count(*statistics, where, "completed_tasks", count(TaskStatus::COMPLETED), defects);
+  check_count(*statistics, where, "failed_tasks", count(TaskStatus::FAILED), defects);
+  check_count(*statistics, where, "blocked_tasks", count(TaskStatus::BLOCKED), defects);
+  check_count(*statistics, where, "skipped_tasks", count(TaskStatus::SKIPPED), defects);
   if (get_real(*statistics, "success_rate").value_or(0) > 1) {
-    words.push_back(where + "success_rate is above 1");
+    defects.push_back({DefectKind::kCount, {}, where + "success_rate is above 1"});
   }
   if (get_duration(*statistics, "average_completion_time").value_or(0) < 0) {
-    words.push_back(where + "average_completion_time is negative");
+    defects.push_back({DefectKind::kCount, {}, where + "average_completion_time is negative"});
   }
 }
 
-void check_version(const Value& document, Words& words) {
+void check_version(const Value& document, Defects& defects) {
   const Value* metadata = get_object(document, "metadata");
   const Value* version = metadata != nullptr ? get_object(*metadata, "version") : nullptr;
   if (version == nullptr) return;
   const auto format = get_text(*version, "format_version");
   if (format && *format != "1.0") {
-    words.push_back("metadata.version.format_version is " + json::quote(*format) +
-                    "; 1.0 is expected");
+    defects.push_back(
+        {DefectKind::kVersion,
+         {},
+         "metadata.version.format_version is " + json::quote(*format) + "; 1.0 is expected"});
   }
 }
 
@@ -375,14 +398,14 @@ Words shape_findings(const Value& document) {
   return words;
 }
 
-Words meaning_findings(const Value& document) {
-  Words words;
+Defects meaning_findings(const Value& document) {
+  Defects defects;
   const Tree tree = tree_of(document);
-  References(tree, words).check();
-  check_times(tree, words);
-  check_counts(document, tree, words);
-  check_version(document, words);
-  return words;
+  References(tree, defects).check();
+  check_times(tree, defects);
+  check_counts(document, tree, defects);
+  check_version(document, defects);
+  return defects;
 }
 
 }  // namespace session::convert::aca

@@ -54,7 +54,7 @@ class DirectoryImport {
     look_at_temporary_files();
     head_text_ = {};
     for (const std::string& finding : shape_findings(head_)) warn(kHead + finding);
-    for (const std::string& finding : meaning_findings(head_)) warn(kHead + finding);
+    for (const Defect& defect : meaning_findings(head_)) warn(kHead + defect.text);
   }
 
   void run(Writer& writer, const ImportOptions& options, ImportedSource& report) {

@@ -70,6 +70,8 @@ const std::vector<FindingKind>& finding_kinds() {
       {Code::kInconsistentRoots, "inconsistent_roots", kMeaning, Severity::kWarning},
       {Code::kKeyDiffersFromId, "key_differs_from_id", kMeaning, Severity::kWarning},
       {Code::kBrokenSourceFile, "broken_source_file", kMeaning, Severity::kWarning},
+      {Code::kChecksumMismatch, "checksum_mismatch", kMeaning, Severity::kWarning},
+      {Code::kUnlistedCheckpoint, "unlisted_checkpoint", kMeaning, Severity::kInfo},
       {Code::kFileMissing, "file_missing", kMeaning, Severity::kWarning},
       {Code::kFileChanged, "file_changed", kMeaning, Severity::kWarning},
   };

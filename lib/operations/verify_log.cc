@@ -36,7 +36,8 @@ Finding FindingLog::make(FindingCode code, FindingEffect effect, std::string mes
 std::string FindingLog::command_for(const Finding& finding) const {
   const std::string repair = "sessiontool repair " + quoted_path_;
   if (layer_of(finding.code) == FindingLayer::kMeaning) {
-    return needs_a_person(finding.code) ? std::string() : repair + " --fix-semantics";
+    const bool is_remark = finding.severity == Severity::kInfo;
+    return is_remark || needs_a_person(finding.code) ? std::string() : repair + " --fix-semantics";
   }
   if (finding.code == FindingCode::kTornTail) return repair;
   switch (finding.effect) {
@@ -57,7 +58,8 @@ void FindingLog::add(Finding finding) {
   if (finding.severity >= Severity::kError) ++errors_;
   if (finding.severity == Severity::kWarning) ++warnings_;
   if (layer_of(finding.code) == FindingLayer::kMeaning) {
-    ++semantic_;
+    // What is only remarked on is no defect.
+    if (finding.severity != Severity::kInfo) ++semantic_;
   } else {
     worst_ = std::max(worst_, finding.effect);
   }

@@ -83,6 +83,8 @@ enum class FindingCode : std::uint8_t {
   kInconsistentRoots,
   kKeyDiffersFromId,
   kBrokenSourceFile,
+  kChecksumMismatch,
+  kUnlistedCheckpoint,
   kFileMissing,
   kFileChanged,
 };

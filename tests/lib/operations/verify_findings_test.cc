@@ -30,22 +30,6 @@ std::size_t frame(const FileBytes& file, int kind, int n = 0) {
   return found.at(static_cast<std::size_t>(n < 0 ? size + n : n));
 }
 
-// The root of a table in the newest trees.
-std::size_t root_of(FileBytes& file, Table table) {
-  std::size_t root = 0;
-  for (const FramePlace& place : frames_in(file)) {
-    if (place.kind != kCommit) continue;
-    forge<schema::Commit>(file, place.offset, [&](schema::Commit::Builder commit) {
-      if (!commit.hasTrees()) return;
-      for (auto one : commit.getTrees().getRoots()) {
-        if (one.getTable() == static_cast<std::uint16_t>(table)) root = one.getOffset();
-      }
-    });
-  }
-  EXPECT_NE(root, 0U);
-  return root;
-}
-
 void store_header(FileBytes& file, std::size_t offset, std::size_t at, std::uint8_t byte) {
   file.at(offset + at) = std::byte{byte};
   reseal_frame(file, offset);

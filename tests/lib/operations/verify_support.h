@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "format/commit.h"
+#include "format/page.h"
 #include "session/verify.h"
 #include "tests/support/damage.h"
 #include "tests/support/disk_session.h"
@@ -110,6 +112,23 @@ template <class Fill>
     put_message(delta, "0000000002", std::string(blob_bytes + 1, 'n'));
     (void)delta.commit();
   });
+}
+
+// The root of a table in the newest trees.
+[[nodiscard]] inline std::size_t root_of(FileBytes& file, Table table) {
+  std::size_t root = 0;
+  constexpr int kCommit = 4;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind != kCommit) continue;
+    forge<schema::Commit>(file, place.offset, [&](schema::Commit::Builder commit) {
+      if (!commit.hasTrees()) return;
+      for (auto one : commit.getTrees().getRoots()) {
+        if (one.getTable() == static_cast<std::uint16_t>(table)) root = one.getOffset();
+      }
+    });
+  }
+  EXPECT_NE(root, 0U);
+  return root;
 }
 
 }  // namespace session::test
