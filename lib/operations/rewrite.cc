@@ -1,9 +1,11 @@
 #include "lib/operations/rewrite.h"
 
 #include <cstring>
+#include <deque>
 #include <utility>
 #include <vector>
 
+#include "lib/store/tree.h"
 #include "lib/store/tree_diff.h"
 
 namespace session::operations {
@@ -19,6 +21,15 @@ struct Rewriter::Changes {
 };
 
 namespace {
+
+Digest digest_of_key(std::string_view key) {
+  Digest digest;
+  if (key.size() != digest.size()) {
+    throw Error(ErrorCode::kDamaged, "a blob whose key is no digest");
+  }
+  std::memcpy(digest.data(), key.data(), digest.size());
+  return digest;
+}
 
 // Derived from the others as they are written.
 bool is_rebuilt(Table table) {
@@ -83,32 +94,19 @@ void Rewriter::collect(const store::View& revision, Changes& into) const {
 void Rewriter::move_blobs(const store::View& revision, Changes& changes) {
   for (Change& change : changes.runs[slot(Table::kBlobs)]) {
     if (change.is_erased) continue;
-    Digest digest;
-    if (change.key.size() != digest.size()) {
-      throw Error(ErrorCode::kDamaged, "a blob whose key is no digest");
-    }
-    std::memcpy(digest.data(), change.key.data(), digest.size());
-    changes.blobs.push_back(writer_->append_blob(revision.blob(digest)));
+    changes.blobs.push_back(writer_->append_blob(revision.blob(digest_of_key(change.key))));
     change.record = changes.blobs.back().view();
   }
 }
 
-void Rewriter::add(const Snapshot& snapshot) {
-  const store::View& revision = snapshot.view();
+// Fills the request and commits it, or leaves the file as it was.
+void Rewriter::commit(store::CommitRequest& request, const std::function<void()>& fill) {
   writer_->acquire();
-  store::CommitRequest request;
   request.log_begin = writer_->log().position();
+  request.durability = Durability::kRelaxed;
   try {
     format::guarded([&] {
-      Changes changes;
-      collect(revision, changes);
-      move_blobs(revision, changes);
-      request.changes = changes.runs;
-      request.kept = &revision.info();
-      request.message = revision.info().message;
-      request.upserts = revision.info().upserts;
-      request.erases = revision.info().erases;
-      request.durability = Durability::kRelaxed;
+      fill();
       (void)writer_->commit(request);
     });
   } catch (...) {
@@ -117,8 +115,98 @@ void Rewriter::add(const Snapshot& snapshot) {
     throw;
   }
   writer_->release();
+}
+
+void Rewriter::add(const Snapshot& snapshot) {
+  const store::View& revision = snapshot.view();
+  Changes changes;
+  store::CommitRequest request;
+  commit(request, [&] {
+    collect(revision, changes);
+    move_blobs(revision, changes);
+    request.changes = changes.runs;
+    request.kept = &revision.info();
+    request.message = revision.info().message;
+    request.upserts = revision.info().upserts;
+    request.erases = revision.info().erases;
+  });
   before_ = snapshot;
   ++added_;
+}
+
+namespace {
+
+// The changes that make of a table what `wanted` is. `erased` owns the keys of what goes.
+Run run_to(const store::Base& base, Table table, const Rewriter::Records& wanted,
+           std::deque<std::string>& erased) {
+  Run run;
+  auto next = wanted.begin();
+  store::ViewCursor cursor(nullptr, *base.pages, base.roots[slot(table)],
+                           {&base.overlay.table(table)});
+  for (cursor.seek({}); cursor.valid(); cursor.next()) {
+    const std::string_view key = cursor.key();
+    for (; next != wanted.end() && next->first < key; ++next) {
+      run.push_back({next->first, next->second.view(), false});
+    }
+    if (next == wanted.end() || next->first != key) {
+      run.push_back({erased.emplace_back(key), {}, true});
+      continue;
+    }
+    if (next->second.view() != cursor.record()) {
+      run.push_back({next->first, next->second.view(), false});
+    }
+    ++next;
+  }
+  for (; next != wanted.end(); ++next) run.push_back({next->first, next->second.view(), false});
+  return run;
+}
+
+}  // namespace
+
+// A blob that is in the new file already keeps its place there.
+Rewriter::Records Rewriter::blobs_of(const Records& wanted, const store::PageSource& pages) {
+  const store::Base& base = writer_->base();
+  Records blobs;
+  for (const auto& [key, record] : wanted) {
+    if (const Change* pending = find_change(base.overlay.table(Table::kBlobs), key)) {
+      if (!pending->is_erased) {
+        blobs.emplace(key, format::Record(pending->record));
+        continue;
+      }
+    } else if (const auto there = tree_find(*base.pages, base.roots[slot(Table::kBlobs)], key)) {
+      blobs.emplace(key, format::Record(there->record));
+      continue;
+    }
+    const auto content =
+        store::read_blob(pages, digest_of_key(key), record.view().as<schema::Blob>());
+    blobs.emplace(key, writer_->append_blob(content));
+  }
+  return blobs;
+}
+
+void Rewriter::add_state(const std::array<Records, kTableSlots>& state,
+                         const store::PageSource& pages, std::uint64_t revision,
+                         std::int64_t time_nanos, const std::string& message) {
+  RevisionInfo info;
+  info.revision = revision;
+  info.time_nanos = time_nanos;
+  info.kind = CommitKind::kSnapshot;
+  Records blobs;
+  std::deque<std::string> erased;
+  store::CommitRequest request;
+  commit(request, [&] {
+    blobs = blobs_of(state[slot(Table::kBlobs)], pages);
+    for (const Table table : kAllTables) {
+      if (is_rebuilt(table)) continue;
+      const Records& wanted = table == Table::kBlobs ? blobs : state[slot(table)];
+      request.changes[slot(table)] = run_to(writer_->base(), table, wanted, erased);
+      request.upserts += static_cast<std::uint32_t>(request.changes[slot(table)].size());
+    }
+    request.kept = &info;
+    request.message = message;
+  });
+  // What is added next has to be compared with a file that knows this state, and none does.
+  before_.reset();
 }
 
 void Rewriter::finish() {

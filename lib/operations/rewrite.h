@@ -6,7 +6,10 @@
 // copied with that one. So a revision that could be added is whole, and one whose own pages are
 // damaged throws and leaves the new file as it was before.
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,8 +39,12 @@ class Rewriter {
   // when a page that no revision before it had is damaged, and has then written nothing.
   void add(const Snapshot& revision);
 
-  // For revisions that no other file has, on top of what was added.
-  [[nodiscard]] const std::shared_ptr<store::WriterCore>& writer() const { return writer_; }
+  // A revision that no other file has: all records there are, by table; blobs are read from
+  // `pages`, where their records say. `children` and `revisions` are derived, whatever `state`
+  // says.
+  using Records = std::map<std::string, format::Record, std::less<>>;
+  void add_state(const std::array<Records, kTableSlots>& state, const store::PageSource& pages,
+                 std::uint64_t revision, std::int64_t time_nanos, const std::string& message);
 
   [[nodiscard]] std::uint64_t added() const { return added_; }
   void finish();
@@ -48,6 +55,8 @@ class Rewriter {
   void collect_commit(const store::View& revision, Changes& into) const;
   void collect_difference(const store::View& revision, Changes& into) const;
   void move_blobs(const store::View& revision, Changes& changes);
+  [[nodiscard]] Records blobs_of(const Records& wanted, const store::PageSource& pages);
+  void commit(store::CommitRequest& request, const std::function<void()>& fill);
 
   std::shared_ptr<store::WriterCore> writer_;
   std::optional<Snapshot> before_;  // the revision added last

@@ -1,5 +1,6 @@
 #include "lib/operations/salvage.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -18,32 +19,36 @@ using store::Page;
 
 void TreeSurvey::add(const format::Roots& roots) {
   for (const Table table : kAllTables) {
-    const format::RootRef& root = roots[slot(table)];
-    if (root.empty()) continue;
-    LostPage page;
-    page.offset = root.offset;
-    page.table = table;
-    page.level = root.level;
-    page.facts = {{},
-                  root.count,
-                  root.offset,
-                  root.stored_size,
-                  root.content_bytes,
-                  root.stored_bytes,
-                  root.digest};
-    visit(std::move(page));
+    if (!roots[slot(table)].empty()) add(roots[slot(table)], table);
   }
 }
 
+void TreeSurvey::add(const format::RootRef& root, Table table) {
+  LostPage page;
+  page.offset = root.offset;
+  page.table = table;
+  page.level = root.level;
+  page.facts.count = root.count;
+  page.facts.offset = root.offset;
+  page.facts.stored_size = root.stored_size;
+  page.facts.content_bytes = root.content_bytes;
+  page.facts.stored_bytes = root.stored_bytes;
+  page.facts.digest = root.digest;
+  visit(std::move(page));
+}
+
 void TreeSurvey::visit(LostPage page) {
-  if (!seen_.emplace(page.offset, true).second) return;
+  if (!seen_.insert(page.offset).second) return;
   const auto loaded = pages_.load(page.offset, store::page_kind(page.level));
   if (format::damage_in(loaded) != nullptr) {
     lost_.push_back(std::move(page));
     return;
   }
-  if (page.level == 0) return;
   const Page& bytes = std::get<Page>(loaded);
+  if (page.level == 0) {
+    if (on_leaf_) on_leaf_(bytes);
+    return;
+  }
   const IndexView index(bytes.payload());
   if (index.level() != page.level) {
     lost_.push_back(std::move(page));
@@ -221,7 +226,8 @@ std::vector<Remains> gather_remains(const store::PageSource& pages, const PlaceS
   for (const LostPage& page : lost) newest = std::max(newest, page.offset);
   for (std::uint64_t at = frames.next(0); at < newest; at = frames.next(at + format::kAlignBytes)) {
     gathering.look_at(at);
-    if (progress && !progress({at, newest})) throw Error(ErrorCode::kInterrupted, "interrupted");
+    if (progress && !progress({"looking for lost records", at, newest}))
+      throw Error(ErrorCode::kInterrupted, "interrupted");
   }
   return gathering.take();
 }

@@ -5,12 +5,16 @@
 // and has the digest its parent names is the page that was lost.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
+#include "format/commit.h"
 #include "format/page.h"
 #include "format/record.h"
 #include "lib/operations/scan_places.h"
@@ -34,20 +38,25 @@ struct LostPage {
   }
 };
 
-// Walks trees and remembers what it could not read. Every page is opened once.
+// Walks trees and remembers what it could not read. Every page is opened once; `on_leaf`, if there
+// is one, is shown each leaf that can be read.
 class TreeSurvey {
  public:
-  explicit TreeSurvey(const store::PageSource& pages) : pages_(pages) {}
+  using LeafVisitor = std::function<void(const store::Page& leaf)>;
+  explicit TreeSurvey(const store::PageSource& pages, LeafVisitor on_leaf = {})
+      : pages_(pages), on_leaf_(std::move(on_leaf)) {}
 
-  // All trees of a commit.
+  // All trees of a commit; the tree of one table.
   void add(const format::Roots& roots);
+  void add(const format::RootRef& root, Table table);
   [[nodiscard]] const std::vector<LostPage>& lost() const { return lost_; }
 
  private:
   void visit(LostPage page);
 
   const store::PageSource& pages_;
-  std::map<std::uint64_t, bool> seen_;
+  LeafVisitor on_leaf_;
+  std::unordered_set<std::uint64_t> seen_;
   std::vector<LostPage> lost_;
 };
 

@@ -248,15 +248,14 @@ HeadSearch search_head(io::File& file, const std::string& path, std::uint64_t fi
       head.tail_bytes = written > head.end ? written - head.end : 0;
       break;
     }
+    if (!search.damaged_offset && was_vouched_for(frames, at, header, *last)) {
+      search.damaged_offset = at;
+    }
+    // No commit lies between a frame and its home.
+    if (at <= format::kFileHeaderBytes) break;
+    from = at - format::kAlignBytes;
   }
-  if (!search.damaged_offset && was_vouched_for(frames, at, header, *last)) {
-    search.damaged_offset = at;
-  }
-  // No commit lies between a frame and its home.
-  if (at <= format::kFileHeaderBytes) break;
-  from = at - format::kAlignBytes;
-}
-return search;
+  return search;
 }
 
 Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) {

@@ -68,6 +68,7 @@ class PageSource {
   [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind) const;
   // Its header alone, checked; the payload may be damaged.
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
+  [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
 
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
   [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
@@ -83,7 +84,6 @@ class PageSource {
                                                    format::FrameKind kind) const;
   [[nodiscard]] format::OrDamage<Page> read_copy(std::uint64_t offset,
                                                  format::FrameKind kind) const;
-  [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
   [[nodiscard]] std::shared_ptr<const std::vector<std::byte>> cached(std::uint64_t offset) const;
   void remember(std::uint64_t offset, std::shared_ptr<const std::vector<std::byte>> bytes) const;
 

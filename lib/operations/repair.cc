@@ -1,0 +1,272 @@
+// What a repair does, in its order. Everything happens on files beside the damaged one; the last
+// step swaps names.
+
+#include "session/repair.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "lib/operations/parity_groups.h"
+#include "lib/operations/repair_image.h"
+#include "lib/operations/scan.h"
+#include "lib/store/head.h"
+#include "lib/store/view.h"
+#include "lib/store/writer_core.h"
+#include "session/verify.h"
+
+namespace session {
+namespace operations {
+namespace {
+
+using format::FrameKind;
+
+// A file that goes away again, with its lock, unless it is kept.
+class Draft {
+ public:
+  Draft(io::FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+  ~Draft() {
+    try {
+      remove();
+    } catch (...) {
+      // Left behind under a name of its own, which says what it is.
+    }
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  void keep() { kept_ = true; }
+
+ private:
+  void remove() {
+    // Nobody else has ever heard of this name, so its lock can go as well.
+    if (files_.exists(path_ + ".lock")) files_.remove(path_ + ".lock");
+    if (!kept_ && files_.exists(path_)) files_.remove(path_);
+  }
+
+  io::FileSystem& files_;
+  std::string path_;
+  bool kept_ = false;
+};
+
+class Repair {
+ public:
+  Repair(const std::string& path, const RepairOptions& options)
+      : options_(options),
+        files_(options.files != nullptr ? *options.files : io::system_files()),
+        path_(files_.real_path(path)) {
+    if (!files_.exists(path_)) throw Error(ErrorCode::kNotFound, "no such file", path);
+    target_ = options.output.empty() ? path_ : files_.real_path(options.output);
+    if (target_ != path_ && files_.exists(target_) && !options.overwrite) {
+      throw Error(ErrorCode::kExists, "exists already; nothing was changed", options.output);
+    }
+    stamp_ = std::to_string(options.clock ? options.clock() : store::system_nanos());
+  }
+
+  RepairReport run() {
+    const std::unique_ptr<io::Lock> lock = files_.lock(path_);
+    Draft image_file(files_, target_ + ".repair-" + stamp_);
+    Draft rewritten(files_, target_ + ".rewritten-" + stamp_);
+    const Verdict found = check(path_, VerifyLevel::kDefault);
+    if (found == Verdict::kUnreadable) {
+      throw Error(ErrorCode::kNotASession, "not one frame of a session is left in this file",
+                  path_);
+    }
+    if (found == Verdict::kClean && check(path_, VerifyLevel::kFull) == Verdict::kClean) {
+      copy_clean_file(image_file);
+      return std::move(report_);
+    }
+    Draft* result = &image_file;
+    restore_bytes(image_file.path());
+    if (!is_clean(image_file.path())) {
+      bool exact = true;
+      auto pages = rebuild_pages(image_, exact, options_.progress);
+      report_.bit_exact = report_.bit_exact && exact;
+      std::move(pages.begin(), pages.end(), std::back_inserter(report_.actions));
+      image_.file->sync_data();
+      if (!is_clean(image_file.path())) {
+        report_.bit_exact = false;
+        rewrite_damaged(image_, rewritten.path(), options_, backup_name(), report_);
+        result = &rewritten;
+        if (!is_clean(rewritten.path())) {
+          throw Error(ErrorCode::kInternal,
+                      "what repair made does not verify; the file was left as it was", path_);
+        }
+      }
+    }
+    judge();
+    if (report_.refused || options_.dry_run) return std::move(report_);
+    put_in_place(*result);
+    return std::move(report_);
+  }
+
+ private:
+  [[nodiscard]] std::string backup_name() const { return path_ + ".damaged-" + stamp_; }
+
+  [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) const {
+    VerifyOptions verifying;
+    verifying.level = level;
+    verifying.files = options_.files;
+    verifying.progress = options_.progress;
+    return verify(path, verifying).verdict;
+  }
+  [[nodiscard]] bool is_clean(const std::string& path) const {
+    return check(path, VerifyLevel::kFull) == Verdict::kClean;
+  }
+
+  // A clean file is left alone; elsewhere it goes byte for byte.
+  void copy_clean_file(Draft& draft) {
+    report_.revision = head_revision(path_);
+    if (target_ == path_ || options_.dry_run) return;
+    const std::shared_ptr<io::File> from = files_.open(path_, io::OpenMode::kRead);
+    const std::shared_ptr<io::File> to = files_.open(draft.path(), io::OpenMode::kCreateNew);
+    (void)restore_by_parity(*from, *to, {}, 0, options_.progress);
+    to->sync_data();
+    put_in_place(draft);
+  }
+
+  [[nodiscard]] std::uint64_t head_revision(const std::string& path) const {
+    const std::shared_ptr<io::File> file = files_.open(path, io::OpenMode::kRead);
+    const format::FileHeader header = store::read_file_header(*file, path);
+    const store::Head head = store::find_head(*file, path, header.tag());
+    const auto pages =
+        std::make_shared<store::PageSource>(file, head.commit_end, header.tag(), true);
+    return store::describe(store::load_commit(*pages, head.commit_offset)).revision;
+  }
+
+  // ---- parity, header, tail ---------------------------------------------------------------------
+
+  void restore_bytes(const std::string& draft) {
+    const std::shared_ptr<io::File> from = files_.open(path_, io::OpenMode::kRead);
+    PatientFile patient(from, path_);
+    const auto tag = find_file_tag(patient);
+    if (!tag) {
+      throw Error(ErrorCode::kNotASession, "not one frame of a session is left in this file",
+                  path_);
+    }
+    image_.path = draft;
+    image_.tag = *tag;
+    image_.file = files_.open(draft, io::OpenMode::kCreateNew);
+    const auto groups = find_parity_groups(*from, *tag, options_.progress);
+    const ParityOutcome outcome =
+        restore_by_parity(*from, *image_.file, groups, *tag, options_.progress);
+    for (const format::ByteRange& range : outcome.restored) {
+      add(RepairStep::kParity, range.begin, range.size_bytes(),
+          "restored from parity, bit for bit");
+    }
+    rebuild_header();
+    cut_tail();
+    image_.file->sync_data();
+  }
+
+  void rebuild_header() {
+    std::array<std::byte, format::kFileHeaderBytes> bytes{};
+    (void)image_.file->read_at(0, bytes);
+    const auto decoded = format::decode_file_header(bytes);
+    if (format::damage_in(decoded) == nullptr &&
+        std::get<format::FileHeader>(decoded).tag() == image_.tag) {
+      image_.header = std::get<format::FileHeader>(decoded);
+      return;
+    }
+    image_.header = header_in_commits();
+    if (!image_.header) return;
+    image_.file->write_at(0, format::encode(*image_.header));
+    add(RepairStep::kHeader, 0, format::kFileHeaderBytes,
+        "the file header was taken from a commit, which repeats it");
+  }
+
+  [[nodiscard]] std::optional<format::FileHeader> header_in_commits() const {
+    const auto patient = image_.patient();
+    const std::uint64_t size = image_.file->size_bytes();
+    const Scan scan = scan_frames(*patient, image_.tag, format::kFileHeaderBytes, size, 0, {});
+    const store::PageSource pages(patient, size, image_.tag, true);
+    for (std::uint64_t at = scan.commits.previous(size); at != PlaceSet::kNone;
+         at = scan.commits.previous(at)) {
+      const auto loaded = pages.load(at, FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) continue;
+      const auto commit =
+          format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
+      if (!commit.hasTrees()) continue;
+      const auto data = commit.getTrees().getHeader();
+      const auto header = format::decode_file_header(
+          {reinterpret_cast<const std::byte*>(data.begin()), data.size()});
+      if (format::damage_in(header) != nullptr) continue;
+      const auto& found = std::get<format::FileHeader>(header);
+      if (found.tag() == image_.tag) return found;
+    }
+    return std::nullopt;
+  }
+
+  void cut_tail() {
+    const store::HeadSearch search = store::search_head(*image_.patient(), image_.path, image_.tag);
+    if (!search.head || search.damaged_offset || search.head->tail_bytes == 0) return;
+    image_.file->truncate(search.head->end);
+    add(RepairStep::kTail, search.head->end, search.head->tail_bytes,
+        "a torn tail, which belongs to no commit, was cut off");
+  }
+
+  // ---- the result -------------------------------------------------------------------------------
+
+  void judge() {
+    const bool lost_records =
+        !report_.stale.empty() ||
+        std::any_of(report_.lost.begin(), report_.lost.end(),
+                    [](const LostItem& item) { return item.table.has_value(); });
+    if (lost_records) {
+      report_.verdict = RepairVerdict::kLossy;
+    } else {
+      report_.verdict = report_.lost.empty() ? RepairVerdict::kRestored : RepairVerdict::kRecovered;
+    }
+    report_.refused = !options_.accept_loss && report_.verdict != RepairVerdict::kRestored;
+    if (report_.revision == 0 && image_.header) report_.revision = head_revision(image_.path);
+  }
+
+  void put_in_place(Draft& draft) {
+    if (target_ == path_ && report_.verdict != RepairVerdict::kClean) {
+      files_.exchange(draft.path(), target_);
+      files_.rename_new(draft.path(), backup_name());
+      report_.backup = backup_name();
+    } else if (options_.overwrite) {
+      files_.rename(draft.path(), target_);
+    } else {
+      files_.rename_new(draft.path(), target_);
+    }
+    draft.keep();
+    files_.sync_directory(target_);
+    report_.output = target_;
+  }
+
+  void add(RepairStep step, std::uint64_t offset, std::uint64_t length, std::string message) {
+    report_.actions.push_back({step, offset, length, std::move(message)});
+  }
+
+  const RepairOptions& options_;
+  io::FileSystem& files_;
+  std::string path_;
+  std::string target_;
+  std::string stamp_;
+  Image image_;
+  RepairReport report_;
+};
+
+}  // namespace
+}  // namespace operations
+
+std::string_view repair_verdict_name(RepairVerdict verdict) {
+  constexpr std::array<std::string_view, 4> kNames = {"clean", "restored", "recovered", "lossy"};
+  return kNames.at(static_cast<std::size_t>(verdict));
+}
+
+std::string_view repair_step_name(RepairStep step) {
+  constexpr std::array<std::string_view, 6> kNames = {"parity", "tail",    "header",
+                                                      "page",   "rewrite", "records"};
+  return kNames.at(static_cast<std::size_t>(step));
+}
+
+RepairReport repair(const std::string& path, const RepairOptions& options) {
+  return operations::Repair(path, options).run();
+}
+
+}  // namespace session

@@ -1,0 +1,105 @@
+// Lost pages built anew, in place.
+
+#include "format/commit.h"
+#include "format/frame.h"
+#include "lib/operations/repair_image.h"
+#include "lib/operations/salvage.h"
+#include "lib/operations/scan.h"
+#include "lib/store/tree.h"
+
+namespace session::operations {
+namespace {
+
+using format::FrameHeader;
+using store::Page;
+
+// One look at everything, and one attempt at each page that is missing.
+class Round {
+ public:
+  Round(Image& image, const ProgressCallback& progress)
+      : image_(image),
+        progress_(progress),
+        patient_(image.patient()),
+        size_(image.file->size_bytes()),
+        scan_(scan_frames(*patient_, image.tag, format::kFileHeaderBytes, size_, 0, progress)),
+        pages_(patient_, size_, image.tag, true) {}
+
+  // True if at least one page is back.
+  bool run(std::vector<RepairAction>& actions, bool& exact) {
+    TreeSurvey survey(pages_);
+    for (std::uint64_t at = scan_.commits.next(0); at != PlaceSet::kNone;
+         at = scan_.commits.next(at + format::kAlignBytes)) {
+      const auto loaded = pages_.load(at, format::FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) continue;
+      const auto commit = format::read_root<schema::Commit>(std::get<Page>(loaded).payload());
+      if (commit.hasTrees()) survey.add(format::read_roots(commit.getTrees()));
+    }
+    const std::vector<LostPage>& lost = survey.lost();
+    if (lost.empty()) return false;
+    const auto remains = gather_remains(pages_, scan_.frames, lost, progress_);
+    bool any = false;
+    for (std::size_t i = 0; i < lost.size(); ++i) {
+      const auto payload = rebuild_page(lost[i], remains[i]);
+      if (payload && put_back(lost[i], *payload, exact)) {
+        any = true;
+        actions.push_back(action_for(lost[i]));
+      }
+    }
+    return any;
+  }
+
+ private:
+  static std::uint64_t room_for(const LostPage& page) {
+    return format::align_up(format::kFrameHeaderBytes + std::uint64_t{page.facts.stored_size});
+  }
+
+  static RepairAction action_for(const LostPage& page) {
+    RepairAction action;
+    action.step = RepairStep::kPage;
+    action.offset = page.offset;
+    action.length = room_for(page);
+    action.message = std::string(page.level == 0 ? "a leaf" : "an index page") + " of table " +
+                     std::string(table_name(page.table)) + " was built anew from " +
+                     (page.level == 0 ? "older versions and deltas" : "the pages below it") +
+                     "; its digest proves it";
+    return action;
+  }
+
+  // Where the frame stood, if it has the size it had. What was compressed is left to a rewrite.
+  bool put_back(const LostPage& page, format::Bytes payload, bool& exact) {
+    if (!format::fits(page.offset, room_for(page), size_)) return false;
+    std::vector<std::byte> frame;
+    const std::uint64_t home = scan_.commits.previous(page.offset);
+    const FrameHeader written = format::append_frame(
+        frame, page.offset, store::page_kind(page.level), home == PlaceSet::kNone ? 0 : home,
+        image_.tag, payload, 0, static_cast<std::uint16_t>(page.table));
+    if (frame.size() != room_for(page)) return false;
+    const auto old = pages_.load_header(page.offset);
+    if (format::damage_in(old) != nullptr) {
+      exact = false;
+    } else if (!(std::get<FrameHeader>(old) == written)) {
+      return false;
+    }
+    image_.file->write_at(page.offset, frame);
+    return true;
+  }
+
+  Image& image_;
+  const ProgressCallback& progress_;
+  std::shared_ptr<PatientFile> patient_;
+  std::uint64_t size_;
+  Scan scan_;
+  store::PageSource pages_;
+};
+
+}  // namespace
+
+std::vector<RepairAction> rebuild_pages(Image& image, bool& exact,
+                                        const ProgressCallback& progress) {
+  std::vector<RepairAction> actions;
+  while (Round(image, progress).run(actions, exact)) {
+  }
+  return actions;
+}
+
+}  // namespace session::operations
