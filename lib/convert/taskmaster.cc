@@ -30,16 +30,18 @@ struct StatusWord {
   TaskStatus status;
 };
 // The first word of a status is the one written for it.
-constexpr std::array<StatusWord, 11> kStatusWords = {{{"pending", TaskStatus::PENDING},
+constexpr std::array<StatusWord, 13> kStatusWords = {{{"pending", TaskStatus::PENDING},
                                                       {"todo", TaskStatus::PENDING},
                                                       {"not-started", TaskStatus::PENDING},
                                                       {"in-progress", TaskStatus::IN_PROGRESS},
+                                                      {"in_progress", TaskStatus::IN_PROGRESS},
                                                       {"review", TaskStatus::IN_PROGRESS},
                                                       {"blocked", TaskStatus::BLOCKED},
                                                       {"deferred", TaskStatus::BLOCKED},
                                                       {"done", TaskStatus::COMPLETED},
                                                       {"completed", TaskStatus::COMPLETED},
                                                       {"cancelled", TaskStatus::SKIPPED},
+                                                      {"canceled", TaskStatus::SKIPPED},
                                                       {"failed", TaskStatus::FAILED}}};
 
 TaskStatus status_of(std::string_view word) {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "tests/cli/tool.h"
 
@@ -127,9 +126,10 @@ TEST_F(BadInput, WithoutPermissionTheSystemsWordsAreGiven) {
   }
   expect_refused({"import", hidden, "-o", path("new.session")}, 4,
                  {hidden, "Permission denied", "; "}, nobody);
-  // A directory that nothing may be made in.
-  expect_refused({"init", path("new.session")}, 4, {"new.session", "Permission denied", "; "},
-                 nobody);
+  fs::create_directory(path("closed"));
+  ASSERT_EQ(::chmod(path("closed").c_str(), 0555), 0);
+  expect_refused({"init", path("closed/new.session")}, 4,
+                 {"closed/new.session", "Permission denied", "; "}, nobody);
 }
 
 // ---- sources ------------------------------------------------------------------------------------
@@ -402,16 +402,24 @@ TEST_F(BadInput, CtrlCInALargeImportLeavesNothingHalfMade) {
   }
 }
 
+// The lock comes into being just before the source is read.
+void wait_for(const std::string& file) {
+  constexpr int kMostSteps = 1000;
+  for (int step = 0; step < kMostSteps && !fs::exists(file); ++step) ::usleep(10'000);
+  ::usleep(20'000);
+}
+
 TEST_F(BadInput, CtrlCIsHeardWhileAPipeIsSilent) {
   for (const std::string from : {"beads", "jsonl"}) {
     const SilentPipe pipe(path("pipe"));
     RunningProgram import(SESSIONTOOL_BINARY,
                           {"import", path("pipe"), "--from", from, "-o", path("new.session")});
-    ::usleep(100'000);
+    wait_for(path("new.session.lock"));
     import.send_signal(SIGINT);
     EXPECT_EQ(import.wait().exit_code, 130);
     EXPECT_FALSE(fs::exists(path("new.session")));
     fs::remove(path("pipe"));
+    fs::remove(path("new.session.lock"));
   }
 }
 
@@ -419,7 +427,7 @@ TEST_F(BadInput, CtrlCIsHeardBeforeAPipeHasAWriter) {
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
   RunningProgram import(SESSIONTOOL_BINARY,
                         {"import", path("pipe"), "--from", "beads", "-o", path("new.session")});
-  ::usleep(100'000);
+  wait_for(path("new.session.lock"));
   import.send_signal(SIGTERM);
   EXPECT_EQ(import.wait().exit_code, 130);
   EXPECT_FALSE(fs::exists(path("new.session")));

@@ -146,12 +146,13 @@ TEST_F(Taskmaster, FillsTheFieldsOfATask) {
 
 TEST_F(Taskmaster, MapsEveryStatusAndGivesItsWordBack) {
   const std::pair<std::string_view, TaskStatus> words[] = {
-      {"pending", TaskStatus::PENDING},       {"todo", TaskStatus::PENDING},
-      {"not-started", TaskStatus::PENDING},   {"in-progress", TaskStatus::IN_PROGRESS},
-      {"review", TaskStatus::IN_PROGRESS},    {"blocked", TaskStatus::BLOCKED},
-      {"deferred", TaskStatus::BLOCKED},      {"done", TaskStatus::COMPLETED},
-      {"completed", TaskStatus::COMPLETED},   {"cancelled", TaskStatus::SKIPPED},
-      {"never heard of", TaskStatus::PENDING}};
+      {"pending", TaskStatus::PENDING},         {"todo", TaskStatus::PENDING},
+      {"not-started", TaskStatus::PENDING},     {"in-progress", TaskStatus::IN_PROGRESS},
+      {"review", TaskStatus::IN_PROGRESS},      {"blocked", TaskStatus::BLOCKED},
+      {"deferred", TaskStatus::BLOCKED},        {"done", TaskStatus::COMPLETED},
+      {"completed", TaskStatus::COMPLETED},     {"cancelled", TaskStatus::SKIPPED},
+      {"in_progress", TaskStatus::IN_PROGRESS}, {"canceled", TaskStatus::SKIPPED},
+      {"failed", TaskStatus::FAILED},           {"never heard of", TaskStatus::PENDING}};
   std::string tasks;
   for (std::size_t i = 0; i < std::size(words); ++i) {
     tasks += (i == 0 ? "" : ",") + std::string(R"({"id":)") + std::to_string(i) + R"(,"status":")" +
