@@ -194,7 +194,10 @@ Value api_message(Reader message) {
   api.add("role", Value::string(is_assistant ? "assistant" : "user"));
   add_text_if(api, "model", message.hasModel(), message.getModel());
   api.add("content", content_of(message, is_assistant));
-  if (!is_assistant) return api;
+  const bool is_foreign = message.getOrigin() != schema::Origin::CLAUDE_CODE;
+  const bool has_usage = message.getInputTokens() != 0 || message.getOutputTokens() != 0 ||
+                         message.getCachedTokens() != 0;
+  if (!is_assistant || (is_foreign && !has_usage)) return api;
   api.add("stop_reason", Value());
   api.add("stop_sequence", Value());
   Value usage = Value::object();

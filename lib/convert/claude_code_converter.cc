@@ -202,7 +202,27 @@ class ClaudeCodeConverter : public Converter {
   }
 
   void write(ExportContext& out) const override {
-    transcript::write_lines(out, origin(), "claude-code", message_to_claude_code);
+    std::string last_id;
+    transcript::write_lines(out, origin(), "claude-code",
+                            [&](std::string_view key, schema::Message::Reader message) {
+                              Value line = message_to_claude_code(message);
+                              if (message.getOrigin() != origin()) chain(line, key, last_id);
+                              std::vector<Value> lines;
+                              lines.push_back(std::move(line));
+                              return lines;
+                            });
+  }
+
+ private:
+  // Claude Code follows its lines from the last one back: a line from elsewhere gets an id if it
+  // has none, and a parent.
+  static void chain(Value& line, std::string_view key, std::string& last_id) {
+    Value* parent = line.find("parentUuid");
+    if (parent == nullptr) return;
+    if (parent->is_null() && !last_id.empty()) *parent = Value::string(last_id);
+    if (line.find("uuid") == nullptr) line.add("uuid", Value::string(key));
+    if (line.find("sessionId") == nullptr) line.add("sessionId", Value::string("imported"));
+    last_id = std::string(get_text(line, "uuid").value_or(key));
   }
 };
 

@@ -329,7 +329,6 @@ std::optional<Block::Reader> first_of(Reader message, Block::Kind kind) {
 }
 
 Value item_of(Reader message) {
-  // A message with a text and a call at once comes from another agent; its text is what matters.
   if (!message.hasText()) {
     if (const auto call = first_of(message, Block::Kind::TOOL_CALL)) return call_item(*call);
     if (const auto result = first_of(message, Block::Kind::TOOL_RESULT))
@@ -381,6 +380,30 @@ Value fields_to_line(Reader message) {
   return finish("response_item", item_of(message));
 }
 
+// A message of another agent, which may say and do several things at once.
+std::vector<Value> foreign_lines(Reader message) {
+  std::vector<Value> items;
+  const auto thinks = first_of(message, Block::Kind::THINKING);
+  if (thinks) items.push_back(reasoning_item(message));
+  const bool has_text = message.hasText() || first_of(message, Block::Kind::TEXT).has_value() ||
+                        first_of(message, Block::Kind::IMAGE).has_value();
+  if (has_text) items.push_back(message_item(message));
+  for (const auto block : message.getBlocks()) {
+    if (block.getKind() == Block::Kind::TOOL_CALL) items.push_back(call_item(block));
+    if (block.getKind() == Block::Kind::TOOL_RESULT) items.push_back(output_item(block));
+  }
+  if (message.getTimeForm() == 0) return items;
+  std::vector<Value> lines;
+  for (Value& item : items) {
+    Value line = Value::object();
+    add_time_if(line, "timestamp", message.getTime(), message.getTimeForm());
+    line.add("type", Value::string("response_item"));
+    line.add("payload", std::move(item));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 }  // namespace
 
 const Value& codex_payload(const Value& line) {
@@ -397,10 +420,11 @@ void codex_to_message(const Value& line, Builder message) {
   transcript::keep_rest(fields_to_line(message.asReader()), line, message);
 }
 
-Value message_to_codex(Reader message) {
-  Value line = fields_to_line(message);
-  if (message.getOrigin() != schema::Origin::CODEX) return line;
-  return transcript::with_rest(std::move(line), message);
+std::vector<Value> message_to_codex(Reader message) {
+  if (message.getOrigin() != schema::Origin::CODEX) return foreign_lines(message);
+  std::vector<Value> lines;
+  lines.push_back(transcript::with_rest(fields_to_line(message), message));
+  return lines;
 }
 
 CodexVoice codex_voice(const Value& line) {

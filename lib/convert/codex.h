@@ -21,6 +21,7 @@
 // was.
 
 #include <cstdint>
+#include <vector>
 
 #include "lib/convert/json.h"
 #include "session/schema/record.capnp.h"
@@ -34,8 +35,9 @@ void codex_to_message(const json::Value& line, schema::Message::Builder message)
 [[nodiscard]] const json::Value& codex_payload(const json::Value& line);
 
 // For a message that came from there, the line as it was but for what was changed since; for any
-// other, the nearest one. Throws kBadSource when the message's `extra` cannot be used.
-[[nodiscard]] json::Value message_to_codex(schema::Message::Reader message);
+// other, the nearest ones: Codex has an item for each text, thought, call and result. Throws
+// kBadSource when the message's `extra` cannot be used.
+[[nodiscard]] std::vector<json::Value> message_to_codex(schema::Message::Reader message);
 
 // Which of the two logs in a rollout a line belongs to, and what it says there.
 enum class CodexEcho : std::uint8_t { kNone, kUser, kAssistant, kReasoning };

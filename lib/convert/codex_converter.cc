@@ -239,6 +239,9 @@ class CodexConverter : public Converter {
     if (get_text(line, "id") && get_text(line, "timestamp") && has_origin) return true;
     const std::string_view type = get_text(line, "type").value_or("");
     const Value* payload = line.find("payload");
+    // A bare item.
+    if (type == "message" && get_text(line, "role")) return line.find("content") != nullptr;
+    if (type == "function_call") return get_text(line, "call_id").has_value();
     return payload != nullptr && payload->is_object() &&
            std::find(kLineTypes.begin(), kLineTypes.end(), type) != kLineTypes.end();
   }
@@ -264,7 +267,10 @@ class CodexConverter : public Converter {
   }
 
   void write(ExportContext& out) const override {
-    transcript::write_lines(out, origin(), "codex", message_to_codex);
+    transcript::write_lines(out, origin(), "codex",
+                            [](std::string_view, schema::Message::Reader message) {
+                              return message_to_codex(message);
+                            });
   }
 };
 

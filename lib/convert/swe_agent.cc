@@ -153,6 +153,7 @@ Value fields_to_history(Reader message) {
   entry.add("role", Value::string(role_word(message.getRole())));
   add_text_if(entry, "agent", message.hasAgent(), message.getAgent());
   add_text_if(entry, "content", message.hasText(), message.getText());
+  const bool is_foreign = message.getOrigin() != schema::Origin::SWE_AGENT;
   Value calls = Value::array();
   bool has_action = false;
   for (const auto block : message.getBlocks()) {
@@ -167,8 +168,12 @@ Value fields_to_history(Reader message) {
       has_action = true;
     } else if (block.getKind() == Block::Kind::TOOL_CALL) {
       calls.items().push_back(call_of(block));
+    } else if (is_foreign && block.getKind() == Block::Kind::THINKING &&
+               entry.find("thought") == nullptr) {
+      add_text_if(entry, "thought", block.hasText(), block.getText());
     }
   }
+  if (is_foreign && entry.find("content") == nullptr) entry.add("content", Value::string(""));
   if (!calls.items().empty()) entry.add("tool_calls", std::move(calls));
   return entry;
 }

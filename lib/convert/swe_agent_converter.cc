@@ -152,9 +152,11 @@ class SweAgentConverter : public Converter {
     const std::string_view head = source.head;
     const std::size_t begin = head.find_first_not_of(" \t\r\n");
     if (begin == std::string_view::npos || head[begin] != '{') return false;
-    return head.find("\"trajectory\"") != std::string_view::npos &&
-           head.find("\"observation\"") != std::string_view::npos &&
-           head.find("\"action\"") != std::string_view::npos;
+    const auto has = [&](std::string_view name) {
+      return head.find("\"" + std::string(name) + "\"") != std::string_view::npos;
+    };
+    const bool has_steps = has("observation") && has("action");
+    return has(kTrajectory) && (has_steps || (has(kHistory) && has("role")));
   }
 
   void read(const std::string& path, ImportContext& into) const override {
@@ -251,7 +253,13 @@ class SweAgentConverter : public Converter {
 
   static Value document_of(const Snapshot& snapshot) {
     const auto entry = snapshot.find(Table::kValues, kDocumentKey);
-    if (!entry) return Value::object();
+    if (!entry) {
+      Value document = Value::object();
+      document.add(kTrajectory, Value::array());
+      document.add(kHistory, Value::array());
+      document.add("info", Value::object());
+      return document;
+    }
     const WholeRecord whole = snapshot.whole(Table::kValues, *entry);
     Value document = json::parse(view(whole.as<schema::Value>().getText()));
     if (document.is_object()) return document;

@@ -365,7 +365,7 @@ void each_line(const std::string& path, ImportContext& into,
 }
 
 void write_lines(ExportContext& out, schema::Origin origin, std::string_view format_name,
-                 const std::function<Value(schema::Message::Reader)>& line_of) {
+                 const LinesOf& lines_of) {
   std::uint64_t left_out = 0;
   out.each(Table::kMessages, [&](std::string_view key, AnyRecord record) {
     const auto message = record.as<schema::Message>();
@@ -374,7 +374,7 @@ void write_lines(ExportContext& out, schema::Origin origin, std::string_view for
       return;
     }
     try {
-      out.out() << json::to_text(line_of(message)) << '\n';
+      for (const Value& line : lines_of(key, message)) out.out() << json::to_text(line) << '\n';
     } catch (const Error& error) {
       throw Error(error.code(), "message " + json::quote(key) + ": " + error.message());
     }

@@ -76,10 +76,12 @@ void each_line(
     const std::string& path, ImportContext& into,
     const std::function<void(const json::Value&, std::uint64_t position, std::uint64_t line)>& use);
 
-// Writes a line for each message. Of a session that came from elsewhere what is not shown to a
+// Writes the lines of each message. Of a session that came from elsewhere what is not shown to a
 // person is left out. Warns of what a transcript has no place for.
+using LinesOf =
+    std::function<std::vector<json::Value>(std::string_view key, schema::Message::Reader message)>;
 void write_lines(ExportContext& out, schema::Origin origin, std::string_view format_name,
-                 const std::function<json::Value(schema::Message::Reader message)>& line_of);
+                 const LinesOf& lines_of);
 
 // The same warning, for a format that writes in another way.
 void warn_of_other_tables(ExportContext& out, schema::Origin origin, std::string_view format_name);

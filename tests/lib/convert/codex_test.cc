@@ -31,7 +31,7 @@ class Mapped {
   }
   explicit Mapped(std::string_view text) : Mapped(parse(text)) {}
   [[nodiscard]] schema::Message::Reader reader() const { return message.asReader(); }
-  [[nodiscard]] Value back() const { return message_to_codex(message.asReader()); }
+  [[nodiscard]] Value back() const { return message_to_codex(message.asReader()).at(0); }
 
  private:
   capnp::MallocMessageBuilder builder_;
@@ -156,6 +156,29 @@ TEST(Codex, AnEditedMessageIsWrittenAsEdited) {
   EXPECT_EQ(payload.find("phase")->text(), "final");
 }
 
+TEST(Codex, AMessageOfAnotherAgentBecomesAnItemForEachThingItDoes) {
+  capnp::MallocMessageBuilder builder;
+  auto message = builder.initRoot<schema::Message>();
+  message.setRole(Role::ASSISTANT);
+  message.setText("Look.");
+  auto blocks = message.initBlocks(2);
+  blocks[0].setKind(Block::Kind::THINKING);
+  blocks[0].setText("hm");
+  blocks[1].setKind(Block::Kind::TOOL_CALL);
+  blocks[1].setName("Read");
+  blocks[1].setCallId("c");
+  blocks[1].setInput("{}");
+  const auto items = message_to_codex(message);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[0].find("type")->text(), "reasoning");
+  EXPECT_EQ(
+      items[1],
+      parse(
+          R"({"type":"message","role":"assistant","content":[{"type":"output_text","text":"Look."}]})"));
+  EXPECT_EQ(items[2],
+            parse(R"({"type":"function_call","call_id":"c","name":"Read","arguments":"{}"})"));
+}
+
 TEST(CodexProperty, AMutatedLineComesBack) {
   test::RandomJson random(test::random_seed());
   random.use_names(
@@ -184,7 +207,7 @@ TEST(CodexProperty, AMutatedLineComesBack) {
     capnp::MallocMessageBuilder builder;
     auto again = builder.initRoot<schema::Message>();
     record_from_json<schema::Message>(own, again);
-    ASSERT_EQ(message_to_codex(again), source) << "case " << i << "\n" << to_text(own);
+    ASSERT_EQ(message_to_codex(again).at(0), source) << "case " << i << "\n" << to_text(own);
   }
 }
 
@@ -338,6 +361,8 @@ TEST_F(CodexFile, IsRecognisedByItsFirstLine) {
   EXPECT_TRUE(is_ours(line("session_meta", kMeta)));
   EXPECT_TRUE(is_ours(R"({"id":"s","timestamp":"t","instructions":null})"));
   EXPECT_TRUE(is_ours(R"({"record_type":"state"})"));
+  EXPECT_TRUE(is_ours(kSaid.data()));
+  EXPECT_TRUE(is_ours(kCalled.data()));
   EXPECT_TRUE(is_ours(line("session_meta", R"({"t":")" + std::string(300'000, 'x') + "\"}")));
   EXPECT_FALSE(is_ours(R"({"type":"user","payload":{}})"));
   EXPECT_FALSE(is_ours(R"({"id":"a-1","title":"one","status":"open"})"));

@@ -183,6 +183,7 @@ struct Example {
   std::uint64_t messages;
   std::uint64_t tasks;
   std::uint64_t files;
+  std::uint64_t calls;  // of tools, those that are shown
 };
 
 class TranscriptExample : public test::TranscriptSession,
@@ -207,11 +208,39 @@ TEST_P(TranscriptExample, IsRecognisedByItsFormatAloneAndComesBack) {
   EXPECT_EQ(snapshot.count(Table::kFiles), GetParam().files);
 }
 
+// What each of the formats writes of a session that came from another is one of its own.
+TEST_P(TranscriptExample, GoesOutInEveryOtherFormatAndComesInAgain) {
+  (void)import_file(std::string(SESSIONTOOL_SOURCE_DIR) + "/examples/transcripts/" +
+                    GetParam().file);
+  const Snapshot snapshot = head();
+  for (const SourceFormat format :
+       {SourceFormat::kClaudeCode, SourceFormat::kCodex, SourceFormat::kSweAgent}) {
+    if (format == format_) continue;
+    std::ostringstream out;
+    const ExportReport report = export_session(snapshot, format, out);
+    EXPECT_FALSE(report.warnings.empty());
+    const std::string other = write("other", out.str());
+    EXPECT_EQ(recognise(other).format(), format);
+    const std::string file = dir_.file("other.session");
+    ImportOptions options;
+    options.overwrite = true;
+    (void)import_sources({other}, file, options);
+    const Snapshot again = Reader::open(file).head();
+    std::uint64_t calls = 0;
+    for (const auto& message : again.all<schema::Message>()) {
+      for (const auto block : message->getBlocks()) {
+        calls += block.getKind() == schema::Block::Kind::TOOL_CALL ? 1U : 0U;
+      }
+    }
+    EXPECT_EQ(calls, GetParam().calls) << source_format_name(format);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, TranscriptExample,
-    ::testing::Values(Example{SourceFormat::kClaudeCode, "claude-code.jsonl", 25, 2, 1},
-                      Example{SourceFormat::kCodex, "codex.jsonl", 25, 2, 2},
-                      Example{SourceFormat::kSweAgent, "swe-agent.traj", 12, 0, 1}),
+    ::testing::Values(Example{SourceFormat::kClaudeCode, "claude-code.jsonl", 25, 2, 1, 8},
+                      Example{SourceFormat::kCodex, "codex.jsonl", 25, 2, 2, 5},
+                      Example{SourceFormat::kSweAgent, "swe-agent.traj", 12, 0, 1, 3}),
     [](const auto& example) { return std::to_string(example.index); });
 
 }  // namespace
