@@ -23,55 +23,41 @@ class MessageRules {
   explicit MessageRules(MeaningContext& context) : context_(context) {}
 
   void run() {
-    each([&](std::string_view key, schema::Message::Reader message) {
-      const std::string_view id = text_view(message.getId());
-      if (!id.empty() && !ids_.insert(hash_of(id)).second) {
-        find(FindingCode::kDuplicateMessage, key,
-             "another message has the same id: " + std::string(id));
-      }
-      note_calls(key, message);
-    });
-    each([&](std::string_view key, schema::Message::Reader message) { check(key, message); });
-    for (const auto& [call, key] : calls_) {
-      if (answered_.contains(call)) continue;
-      open_.emplace_back(key);
-    }
-    std::sort(open_.begin(), open_.end());
-    for (const std::string& key : open_) {
-      find(FindingCode::kToolCallWithoutResult, key, "a tool was called and gave no result");
-    }
-  }
-
- private:
-  template <class Use>
-  void each(Use use) {
     for (Cursor cursor = context_.snapshot().cursor(Table::kMessages); cursor.valid();
          cursor.next()) {
       context_.advance();
-      use(cursor.key(), cursor.record().as<schema::Message>());
+      check(cursor.key(), cursor.record().as<schema::Message>());
     }
+    // What refers to a message that comes behind it was put off until all are known.
+    for (const Reference& one : parents_) {
+      if (!ids_.contains(one.target)) find(FindingCode::kBrokenReference, one.key, one.message);
+    }
+    for (const Reference& one : results_) {
+      if (!calls_.contains(one.target)) {
+        find(FindingCode::kToolResultWithoutCall, one.key, one.message);
+      }
+    }
+    report_open_calls();
   }
 
-  void note_calls(std::string_view key, schema::Message::Reader message) {
-    for (const auto block : message.getBlocks()) {
-      if (!block.hasCallId()) continue;
-      const std::uint64_t call = hash_of(text_view(block.getCallId()));
-      if (block.getKind() == schema::Block::Kind::TOOL_CALL) calls_.emplace(call, key);
-      if (block.getKind() == schema::Block::Kind::TOOL_RESULT) answered_.insert(call);
-    }
-  }
+ private:
+  struct Reference {
+    std::uint64_t target;
+    std::string key;
+    std::string message;
+  };
 
   void check(std::string_view key, schema::Message::Reader message) {
-    for (const auto block : message.getBlocks()) {
-      if (block.getKind() != schema::Block::Kind::TOOL_RESULT || !block.hasCallId()) continue;
-      if (calls_.contains(hash_of(text_view(block.getCallId())))) continue;
-      find(FindingCode::kToolResultWithoutCall, key,
-           "a tool's result answers no call: " + std::string(text_view(block.getCallId())));
+    const std::string_view id = text_view(message.getId());
+    if (!id.empty() && !ids_.insert(hash_of(id)).second) {
+      find(FindingCode::kDuplicateMessage, key,
+           "another message has the same id: " + std::string(id));
     }
+    for (const auto block : message.getBlocks()) check_call(key, block);
     const std::string_view parent = text_view(message.getParentId());
     if (!parent.empty() && !ids_.contains(hash_of(parent))) {
-      find(FindingCode::kBrokenReference, key,
-           "the message follows one that does not exist: " + std::string(parent));
+      parents_.push_back({hash_of(parent), std::string(key),
+                          "the message follows one that does not exist: " + std::string(parent)});
     }
     const std::string_view task = text_view(message.getTask());
     if (!task.empty() && context_.tasks().find(task) == KeyArena::kNone) {
@@ -79,6 +65,31 @@ class MessageRules {
            "the message belongs to a task that does not exist: " + std::string(task));
     }
     check_time(key, message);
+  }
+
+  void check_call(std::string_view key, schema::Block::Reader block) {
+    if (!block.hasCallId()) return;
+    const std::uint64_t call = hash_of(text_view(block.getCallId()));
+    if (block.getKind() == schema::Block::Kind::TOOL_CALL) {
+      calls_.insert(call);
+      if (!answered_.contains(call)) open_.emplace(call, key);
+    }
+    if (block.getKind() != schema::Block::Kind::TOOL_RESULT) return;
+    answered_.insert(call);
+    open_.erase(call);
+    if (calls_.contains(call)) return;
+    results_.push_back(
+        {call, std::string(key),
+         "a tool's result answers no call: " + std::string(text_view(block.getCallId()))});
+  }
+
+  void report_open_calls() {
+    std::vector<std::string> keys;
+    for (const auto& [call, key] : open_) keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    for (const std::string& key : keys) {
+      find(FindingCode::kToolCallWithoutResult, key, "a tool was called and gave no result");
+    }
   }
 
   // Side chains run beside the main one, and each agent has its own clock.
@@ -99,9 +110,11 @@ class MessageRules {
 
   MeaningContext& context_;
   std::unordered_set<std::uint64_t> ids_;
-  std::unordered_map<std::uint64_t, std::string> calls_;
+  std::unordered_set<std::uint64_t> calls_;
   std::unordered_set<std::uint64_t> answered_;
-  std::vector<std::string> open_;
+  std::unordered_map<std::uint64_t, std::string> open_;  // calls without a result so far
+  std::vector<Reference> parents_;
+  std::vector<Reference> results_;
   std::map<std::uint64_t, std::int64_t> last_times_;
 };
 

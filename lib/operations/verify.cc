@@ -221,13 +221,14 @@ class Verification {
       report_.frames_checked = scan->frame_count;
     }
     const store::PageSource pages(file_, end_, tag_.value_or(0), true, kPageCacheBytes);
+    const store::PageSource once(file_, end_, tag_.value_or(0), true, 0);
     DamageBook book(scan ? &*scan : nullptr);
     const PlaceSet commits = scan ? PlaceSet(0) : quick_commits(pages);
     const PlaceSet& chain = scan ? scan->commits : commits;
     if (header_damage_) rebuild_header(pages, chain);
     report_head(book, scan ? &*scan : nullptr);
     VerifyContext context{
-        options_.level,          *file_, header_, pages, scan ? &*scan : nullptr, book, log_,
+        options_.level,          *file_, header_, pages, once, scan ? &*scan : nullptr, book, log_,
         progress_of_structure(), 0,      0,       {}};
     check_structure(context, chain);
     if (!scan) {

@@ -18,18 +18,20 @@ struct VerifyContext {
   VerifyLevel level = VerifyLevel::kDefault;
   PatientFile& file;
   format::FileHeader header;
-  const store::PageSource& pages;
-  const Scan* scan = nullptr;  // nothing at kQuick
+  const store::PageSource& pages;  // for look-ups, which come back to the same pages
+  const store::PageSource& once;   // for the walk, which does not
+  const Scan* scan = nullptr;      // nothing at kQuick
   DamageBook& book;
   FindingLog& log;
   std::function<void(std::uint64_t bytes)> advance;  // throws kInterrupted
 
   // A page; what the scan found sound is asked for again before it is called damaged.
-  [[nodiscard]] format::OrDamage<store::Page> load(std::uint64_t offset, format::FrameKind kind) {
-    auto page = pages.load(offset, kind);
+  [[nodiscard]] format::OrDamage<store::Page> load(std::uint64_t offset, format::FrameKind kind,
+                                                   std::uint32_t expected_stored_size = 0) {
+    auto page = once.load(offset, kind, expected_stored_size);
     if (format::damage_in(page) == nullptr) return page;
     if (scan != nullptr && scan->damage_at(offset) != nullptr) return page;
-    auto again = pages.load(offset, kind);
+    auto again = once.load(offset, kind);
     if (format::damage_in(again) == nullptr) transient.push_back({offset, 0});
     return again;
   }

@@ -135,7 +135,8 @@ bool TreeCheck::visit(const Expected& page) {
   }
   const std::uint64_t hash = hash_of(page);
   if (checked_.contains(hash)) return true;
-  auto loaded = context_.load(page.facts.offset, store::page_kind(page.level));
+  auto loaded =
+      context_.load(page.facts.offset, store::page_kind(page.level), page.facts.stored_size);
   if (const Damage* damage = format::damage_in(loaded)) {
     lose(page, *damage);
     return false;
@@ -342,7 +343,7 @@ void TreeCheck::check_blob(std::string_view key, schema::Blob::Reader blob) {
 
 void TreeCheck::check_part(std::string_view key, schema::BlobPart::Reader part,
                            std::uint64_t& content, format::Sha256* hash) {
-  auto loaded = context_.load(part.getOffset(), FrameKind::kBlob);
+  auto loaded = context_.load(part.getOffset(), FrameKind::kBlob, part.getStoredBytes());
   if (const Damage* damage = format::damage_in(loaded)) {
     lose_blob(key, part.getOffset(), part.getStoredBytes(), *damage);
     return;

@@ -1,5 +1,6 @@
 #include "lib/store/page_source.h"
 
+#include <algorithm>
 #include <string>
 
 #include "format/commit.h"
@@ -120,8 +121,9 @@ Page PageSource::fetch(std::uint64_t offset, FrameKind kind) const {
   return value_or_throw(load(offset, kind));
 }
 
-format::OrDamage<Page> PageSource::load(std::uint64_t offset, FrameKind kind) const {
-  return mapping_ ? first_touch(offset, kind) : read_copy(offset, kind);
+format::OrDamage<Page> PageSource::load(std::uint64_t offset, FrameKind kind,
+                                        std::uint32_t expected_stored_size) const {
+  return mapping_ ? first_touch(offset, kind) : read_copy(offset, kind, expected_stored_size);
 }
 
 format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind kind) const {
@@ -134,17 +136,15 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
     checked_.add(offset);
     return Page{frame.stored.data(), frame.header.stored_size, {}, frame.header.stored_size};
   }
-  auto bytes = cached(offset);
-  if (!bytes) {
-    auto buffer = std::make_shared<std::vector<std::byte>>();
-    const auto raw = format::raw_payload(frame, *buffer);
-    if (const Damage* found = damage_in(raw)) return *found;
-    if (auto wrong = wrong_payload(frame.header, *buffer)) return std::move(*wrong);
-    remember(offset, buffer);
-    bytes = buffer;
-  }
-  return Page{bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes,
-              frame.header.stored_size};
+  if (auto page = cached(offset, kind)) return std::move(*page);
+  auto buffer = std::make_shared<std::vector<std::byte>>();
+  const auto raw = format::raw_payload(frame, *buffer);
+  if (const Damage* found = damage_in(raw)) return *found;
+  if (auto wrong = wrong_payload(frame.header, *buffer)) return std::move(*wrong);
+  Page page{buffer->data(), static_cast<std::uint32_t>(buffer->size()), buffer,
+            frame.header.stored_size};
+  remember(offset, kind, page);
+  return page;
 }
 
 format::FrameHeader PageSource::header(std::uint64_t offset) const {
@@ -165,58 +165,72 @@ format::OrDamage<format::FrameHeader> PageSource::load_header(std::uint64_t offs
   return format::decode_frame_header(bytes, offset, file_tag_);
 }
 
-format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kind) const {
-  const auto loaded = load_header(offset);
-  if (const Damage* damage = damage_in(loaded)) return *damage;
-  const auto& found = std::get<format::FrameHeader>(loaded);
-  if (auto wrong = wrong_kind(found, kind)) return std::move(*wrong);
-  if (auto bytes = cached(offset)) {
-    return Page{bytes->data(), static_cast<std::uint32_t>(bytes->size()), bytes, found.stored_size};
+format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kind,
+                                             std::uint32_t expected_stored_size) const {
+  if (auto page = cached(offset, kind)) return std::move(*page);
+  if (!format::is_aligned(offset) ||
+      !format::fits(offset, format::kFrameHeaderBytes, size_bytes_)) {
+    return Damage{offset, 0, DamageKind::kBeyondEnd, "no frame can stand here"};
   }
+  const std::uint64_t expected = format::align_up(
+      format::kFrameHeaderBytes + std::min(expected_stored_size, format::kMaxPayloadBytes));
+  auto buffer = std::make_shared<std::vector<std::byte>>(std::min(
+      expected_stored_size == 0 ? format::kFrameHeaderBytes : expected, size_bytes_ - offset));
+  io::read_exactly(*file_, {}, offset, *buffer);
+  const auto decoded = format::decode_frame_header(*buffer, offset, file_tag_);
+  if (const Damage* damage = damage_in(decoded)) return *damage;
+  const auto& found = std::get<format::FrameHeader>(decoded);
+  if (auto wrong = wrong_kind(found, kind)) return std::move(*wrong);
   if (!format::fits(offset, found.frame_bytes(), size_bytes_)) {
     return Damage{offset, size_bytes_ - offset, DamageKind::kBeyondEnd,
                   "the frame reaches beyond the end"};
   }
-  std::vector<std::byte> buffer(found.frame_bytes());
-  io::read_exactly(*file_, {}, offset, buffer);
+  const std::size_t have = std::min<std::size_t>(buffer->size(), found.frame_bytes());
+  buffer->resize(found.frame_bytes());
+  if (have < buffer->size()) {
+    io::read_exactly(*file_, {}, offset + have, std::span(*buffer).subspan(have));
+  }
   // load_frame wants a file's bytes from its start; the frame knows its own place, so the header
   // was checked above and payload and padding are checked here.
-  const Bytes stored = Bytes(buffer).subspan(format::kFrameHeaderBytes, found.stored_size);
+  const Bytes stored = Bytes(*buffer).subspan(format::kFrameHeaderBytes, found.stored_size);
   if (format::xxh3_128(stored) != found.payload_hash) {
     return damage_of(found, DamageKind::kPayloadHash,
                      "the payload does not hash to what its header says");
   }
-  if (!format::all_zero(Bytes(buffer).subspan(format::kFrameHeaderBytes + found.stored_size))) {
+  if (!format::all_zero(Bytes(*buffer).subspan(format::kFrameHeaderBytes + found.stored_size))) {
     return damage_of(found, DamageKind::kPadding, "the padding behind a frame is not zero");
   }
-  auto raw = std::make_shared<std::vector<std::byte>>();
-  const auto unpacked = format::raw_payload({found, stored}, *raw);
-  if (const Damage* damage = damage_in(unpacked)) return *damage;
-  const Bytes payload = std::get<Bytes>(unpacked);
-  if (raw->empty()) raw->assign(payload.begin(), payload.end());
-  if (auto wrong = wrong_payload(found, *raw)) return std::move(*wrong);
-  remember(offset, raw);
-  return Page{raw->data(), static_cast<std::uint32_t>(raw->size()), raw, found.stored_size};
+  auto unpacked = std::make_shared<std::vector<std::byte>>();
+  const auto raw = format::raw_payload({found, stored}, *unpacked);
+  if (const Damage* damage = damage_in(raw)) return *damage;
+  const Bytes payload = std::get<Bytes>(raw);
+  if (auto wrong = wrong_payload(found, payload)) return std::move(*wrong);
+  const bool is_packed = found.codec != format::Codec::kNone;
+  Page page{payload.data(), static_cast<std::uint32_t>(payload.size()),
+            is_packed ? std::move(unpacked) : std::move(buffer), found.stored_size};
+  remember(offset, kind, page);
+  return page;
 }
 
-std::shared_ptr<const std::vector<std::byte>> PageSource::cached(std::uint64_t offset) const {
+std::optional<Page> PageSource::cached(std::uint64_t offset, FrameKind kind) const {
+  if (max_cache_bytes_ == 0) return std::nullopt;
   const std::lock_guard lock(cache_mutex_);
   const auto found = cache_.find(offset);
-  if (found == cache_.end()) return nullptr;
+  if (found == cache_.end() || found->second.kind != kind) return std::nullopt;
   ages_.splice(ages_.end(), ages_, found->second.age);
-  return found->second.bytes;
+  return found->second.page;
 }
 
-void PageSource::remember(std::uint64_t offset,
-                          std::shared_ptr<const std::vector<std::byte>> bytes) const {
+void PageSource::remember(std::uint64_t offset, FrameKind kind, const Page& page) const {
+  if (max_cache_bytes_ == 0) return;
   const std::lock_guard lock(cache_mutex_);
   if (cache_.contains(offset)) return;
-  cache_bytes_ += bytes->size();
+  cache_bytes_ += page.size_bytes;
   ages_.push_back(offset);
-  cache_.emplace(offset, CachedPage{std::move(bytes), std::prev(ages_.end())});
+  cache_.emplace(offset, CachedPage{page, kind, std::prev(ages_.end())});
   while (cache_bytes_ > max_cache_bytes_ && ages_.size() > 1) {
     const auto oldest = cache_.find(ages_.front());
-    cache_bytes_ -= oldest->second.bytes->size();
+    cache_bytes_ -= oldest->second.page.size_bytes;
     cache_.erase(oldest);
     ages_.pop_front();
   }

@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -64,8 +65,10 @@ class PageSource {
 
   // The frame at `offset`, which must be of `kind`. Throws kDamaged with the offset.
   [[nodiscard]] Page fetch(std::uint64_t offset, format::FrameKind kind) const;
-  // The same with damage as a value, for those who go on behind it. Throws kIo.
-  [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind) const;
+  // The same with damage as a value, for those who go on behind it. Throws kIo. Who knows how large
+  // the stored payload should be saves a system call when copying.
+  [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind,
+                                            std::uint32_t expected_stored_size = 0) const;
   // Its header alone, checked; the payload may be damaged.
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
   [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
@@ -76,16 +79,18 @@ class PageSource {
 
  private:
   struct CachedPage {
-    std::shared_ptr<const std::vector<std::byte>> bytes;
+    Page page;
+    format::FrameKind kind;
     std::list<std::uint64_t>::iterator age;
   };
 
   [[nodiscard]] format::OrDamage<Page> first_touch(std::uint64_t offset,
                                                    format::FrameKind kind) const;
-  [[nodiscard]] format::OrDamage<Page> read_copy(std::uint64_t offset,
-                                                 format::FrameKind kind) const;
-  [[nodiscard]] std::shared_ptr<const std::vector<std::byte>> cached(std::uint64_t offset) const;
-  void remember(std::uint64_t offset, std::shared_ptr<const std::vector<std::byte>> bytes) const;
+  [[nodiscard]] format::OrDamage<Page> read_copy(std::uint64_t offset, format::FrameKind kind,
+                                                 std::uint32_t expected_stored_size) const;
+  // Of this kind; a page of another is as good as none.
+  [[nodiscard]] std::optional<Page> cached(std::uint64_t offset, format::FrameKind kind) const;
+  void remember(std::uint64_t offset, format::FrameKind kind, const Page& page) const;
 
   std::shared_ptr<io::File> file_;
   std::uint64_t size_bytes_;
