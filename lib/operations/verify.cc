@@ -121,14 +121,28 @@ class Verification {
 
   // What looks damaged or torn is looked at twice.
   void search_for_head() {
-    search_ = store::search_head(*file_, path_, *tag_);
+    search_ = search_once();
     if (search_.head && !search_.damaged_offset && search_.head->tail_bytes == 0) return;
-    const store::HeadSearch again = store::search_head(*file_, path_, *tag_);
+    const store::HeadSearch again = search_once();
     const auto place = [](const store::HeadSearch& search) {
       return search.head ? search.head->commit_offset : 0;
     };
     if (place(again) > place(search_)) transient_.push_back({place(again), 0});
     search_ = again;
+  }
+
+  // A writer may cut its reserve or a tail meanwhile: then the file is looked at anew.
+  [[nodiscard]] store::HeadSearch search_once() {
+    constexpr int kAttempts = 8;
+    for (int attempt = 1;; ++attempt) {
+      size_ = file_->size_bytes();
+      try {
+        return store::search_head(*file_, path_, *tag_);
+      } catch (const Error& error) {
+        const bool was_cut = error.code() == ErrorCode::kIo && file_->size_bytes() != size_;
+        if (!was_cut || attempt == kAttempts) throw;
+      }
+    }
   }
 
   // The header as the newest sound commit with trees repeats it.
@@ -183,11 +197,13 @@ class Verification {
   // ---- the tail -----------------------------------------------------------------------------
 
   void look_at_tail() {
-    const std::uint64_t written =
-        store::end_of_nonzero(*file_, path_, format::kFileHeaderBytes, size_);
-    end_ = std::min(format::align_up(written), size_);
-    // What a seal vouches for is committed, whatever became of the commit.
-    if (!search_.head || search_.damaged_offset) return;
+    if (!search_.head || search_.damaged_offset) {
+      // What a seal vouches for is committed, whatever became of the commit.
+      const std::uint64_t written =
+          store::end_of_nonzero(*file_, path_, format::kFileHeaderBytes, size_);
+      end_ = std::min(format::align_up(written), size_);
+      return;
+    }
     const store::Head& head = *search_.head;
     end_ = head.end;
     report_.tail_bytes_ignored = head.tail_bytes;
