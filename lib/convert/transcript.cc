@@ -335,7 +335,7 @@ Value with_rest(Value made, schema::Message::Reader message) {
 
 void each_line(const std::string& path, ImportContext& into,
                const std::function<void(const Value&, std::uint64_t, std::uint64_t)>& use) {
-  LineReader lines = LineReader::open(path);
+  LineReader lines = into.lines(path);
   std::uint64_t position = 0;
   while (const auto line = lines.next()) {
     if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
