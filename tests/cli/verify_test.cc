@@ -11,16 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-FileBytes bytes_of(const std::string& path) {
-  const std::string content = read_file(path);
-  const auto bytes = std::as_bytes(std::span(content.data(), content.size()));
-  return {bytes.begin(), bytes.end()};
-}
-
-void put_bytes(const std::string& path, const FileBytes& bytes) {
-  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
 JsonValue verify_json(const std::vector<std::string>& arguments, int exit_code) {
   std::vector<std::string> all = {"verify", "--json"};
   all.insert(all.end(), arguments.begin(), arguments.end());

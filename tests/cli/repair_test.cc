@@ -1,0 +1,101 @@
+// repair as its users call it: words, exit codes, the document, what is left beside the file.
+
+#include <filesystem>
+#include <string>
+
+#include "tests/cli/tool.h"
+#include "tests/support/damage.h"
+
+namespace session::test {
+namespace {
+
+class CliRepair : public CliTest {
+ protected:
+  // A commit of its own is destroyed: a revision is gone for good.
+  std::string with_a_lost_revision() {
+    const std::string file = sample("lossy.session");
+    FileBytes bytes = bytes_of(file);
+    int commits = 0;
+    for (const FramePlace& place : frames_in(bytes)) {
+      if (place.kind == 4 && ++commits == 2) flip_bit(bytes, (place.offset + 100) * 8);
+    }
+    put_bytes(file, bytes);
+    return file;
+  }
+};
+
+TEST_F(CliRepair, ACleanFileIsNotTouched) {
+  const std::string file = sample("work.session");
+  const auto before = files_in(directory());
+  const ProgramResult result = tool({"repair", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("clean, nothing was done"), std::string::npos) << result.out;
+  EXPECT_EQ(files_in(directory()), before);
+}
+
+TEST_F(CliRepair, ParityRestoresBitForBitAndKeepsTheDamagedFile) {
+  const std::string file = sample("work.session");
+  ASSERT_EQ(tool({"protect", file}).exit_code, 0);
+  const std::string whole = read_file(file);
+  FileBytes bytes = bytes_of(file);
+  flip_bit(bytes, bytes.size() * 2);
+  put_bytes(file, bytes);
+  const std::string damaged = read_file(file);
+  EXPECT_EQ(tool({"verify", file}).exit_code, 1);
+  const JsonValue document = tool_json({"repair", file});
+  EXPECT_EQ(text_at(document, "schema"), "sessiontool.repair/1");
+  EXPECT_EQ(text_at(document, "verdict"), "restored");
+  EXPECT_EQ(convert::json::to_text(at(document, "bit_exact")), "true");
+  EXPECT_EQ(read_file(file), whole);
+  EXPECT_EQ(read_file(text_at(document, "backup")), damaged);
+  EXPECT_EQ(tool({"verify", "--full", file}).exit_code, 0);
+}
+
+TEST_F(CliRepair, LossIsRefusedUntilItIsAccepted) {
+  const std::string file = with_a_lost_revision();
+  const auto before = files_in(directory());
+  const ProgramResult refused = tool({"repair", file});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_NE(refused.out.find("--accept-loss"), std::string::npos) << refused.out;
+  EXPECT_EQ(files_in(directory()), before);
+  const ProgramResult accepted = tool({"repair", "--accept-loss", file});
+  EXPECT_EQ(accepted.exit_code, 3);
+  EXPECT_NE(accepted.out.find("lost:"), std::string::npos) << accepted.out;
+  EXPECT_NE(accepted.out.find("revision 2"), std::string::npos) << accepted.out;
+  EXPECT_EQ(tool({"verify", file}).exit_code, 0);
+}
+
+TEST_F(CliRepair, ADryRunOnlyReports) {
+  const std::string file = with_a_lost_revision();
+  const auto before = files_in(directory());
+  const ProgramResult result = tool({"repair", "-n", "--accept-loss", file});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_NE(result.out.find("would be"), std::string::npos) << result.out;
+  EXPECT_EQ(files_in(directory()), before);
+}
+
+TEST_F(CliRepair, TheResultCanGoElsewhere) {
+  const std::string file = sample("work.session");
+  const std::string whole = read_file(file);
+  FileBytes bytes = bytes_of(file);
+  flip_bit(bytes, std::size_t{60} * 8);
+  put_bytes(file, bytes);
+  const std::string damaged = read_file(file);
+  const std::string output = path("repaired.session");
+  EXPECT_EQ(tool({"repair", file, "-o", output}).exit_code, 0);
+  EXPECT_EQ(read_file(file), damaged);
+  EXPECT_EQ(read_file(output), whole);
+  EXPECT_EQ(tool({"repair", file, "-o", output}).exit_code, 2);
+  EXPECT_EQ(tool({"repair", file, "-o", file}).exit_code, 2);
+  EXPECT_EQ(tool({"repair", file, "-o", output, "--force"}).exit_code, 0);
+}
+
+TEST_F(CliRepair, WhatIsNoSessionIsRefused) {
+  const std::string file = path("text");
+  write_file(file, std::string(5000, 'x'));
+  EXPECT_EQ(tool({"repair", file}).exit_code, 5);
+  EXPECT_EQ(tool({"repair", path("missing")}).exit_code, 10);
+}
+
+}  // namespace
+}  // namespace session::test
