@@ -225,10 +225,11 @@ std::int64_t WriterCore::time_of(const CommitRequest& request) const {
   return std::max(request.kept != nullptr ? request.kept->time_nanos : clock_(), head_.time_nanos);
 }
 
-void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest& request) const {
+void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest& request,
+                             std::int64_t time) const {
   commit.setRevision(number_of(request));
   commit.setParentRevision(head_.revision);
-  commit.setTime(time_of(request));
+  commit.setTime(time);
   commit.setUpsertCount(request.upserts);
   commit.setEraseCount(request.erases);
   commit.setPageBytes(log_->end() - request.log_begin.end);
@@ -243,7 +244,7 @@ void WriterCore::fill_common(schema::Commit::Builder commit, const CommitRequest
 std::vector<std::byte> WriterCore::encode_delta(const CommitRequest& request) {
   capnp::MallocMessageBuilder message;
   auto commit = message.initRoot<schema::Commit>();
-  fill_common(commit, request);
+  fill_common(commit, request, time_of(request));
   commit.setKind(schema::Commit::Kind::DELTA);
   commit.setTreesOffset(trees_offset_);
   commit.setPendingDeltas(pending_deltas_ + 1);
@@ -354,7 +355,7 @@ CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
 
   capnp::MallocMessageBuilder message;
   auto commit = message.initRoot<schema::Commit>();
-  fill_common(commit, request);
+  fill_common(commit, request, time);
   commit.setKind(schema::Commit::Kind::SNAPSHOT);
   auto trees = commit.initTrees();
   trees.setRevision(number_of(request));

@@ -130,7 +130,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] std::vector<std::byte> encode_delta(const CommitRequest& request);
   [[nodiscard]] std::uint64_t number_of(const CommitRequest& request) const;
   [[nodiscard]] std::int64_t time_of(const CommitRequest& request) const;
-  void fill_common(schema::Commit::Builder commit, const CommitRequest& request) const;
+  void fill_common(schema::Commit::Builder commit, const CommitRequest& request,
+                   std::int64_t time) const;
   void finish(const CommitRequest& request, const format::FrameHeader& frame,
               std::vector<std::byte> payload, CommitResult& result);
 

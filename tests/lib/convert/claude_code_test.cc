@@ -345,7 +345,8 @@ TEST_F(ClaudeCodeFile, ALargeOutputIsStoredOnceHoweverOftenItIsSaid) {
 
 TEST_F(ClaudeCodeFile, RefusesBadLinesByPlace) {
   EXPECT_EQ(refusal("{\"type\":\"user\"}\n[]\n"),
-            "line 2, column 1: a line of a transcript must be a JSON object");
+            "line 2, column 1: a line of a transcript must be a JSON object; "
+            "mend the source and try again");
   EXPECT_TRUE(refusal("{\"type\":\"user\"}\n{\"type\":\"us\n{}\n").starts_with("line 2, column "));
   const std::string cut = refusal("{\"type\":\"user\"}\n{\"type\":\"us");
   EXPECT_TRUE(cut.starts_with("line 2, column ")) << cut;

@@ -348,7 +348,8 @@ TEST_F(CodexFile, AMutatedRolloutComesBack) {
 
 TEST_F(CodexFile, RefusesBadLinesByPlace) {
   EXPECT_EQ(refusal(line("session_meta", kMeta) + "\n7\n"),
-            "line 2, column 1: a line of a transcript must be a JSON object");
+            "line 2, column 1: a line of a transcript must be a JSON object; "
+            "mend the source and try again");
   EXPECT_NE(refusal(line("session_meta", kMeta) + "\n{\"timest").find("this is the last line"),
             std::string::npos);
 }

@@ -171,7 +171,7 @@ TEST(VerifyFindings, APageInsideOfAnotherFrame) {
   const auto record = format::Record::of(message.initRoot<schema::Value>().asReader());
   const format::LeafItem item{"k", record.view()};
   (void)format::append_frame(page, inner, format::FrameKind::kLeaf, 0, tag,
-                             format::build_leaf(std::span(&item, 1)));
+                             format::build_leaf(std::span(&item, 1)), 0, 2);
   ASSERT_LE(128 + page.size() + format::kAlignBytes, most);
   std::copy(page.begin(), page.end(), file.begin() + static_cast<std::ptrdiff_t>(inner));
   forge<schema::Index>(file, index,
