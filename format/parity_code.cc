@@ -385,10 +385,38 @@ bool ParityCheck::is_sound_frame(std::uint32_t index) const {
          std::equal(head.begin(), head.end(), payload.begin());
 }
 
+// A frame can hash to what it says and still not hold what it held: with a block or a table that
+// others say was different.
 void ParityCheck::check_frames() {
-  for (std::uint32_t index = 0; index < group_.frames(); ++index) {
-    if (!is_sound_frame(index)) bad_frames_.push_back(index);
+  std::array<bool, kParityTableCopies> is_other{};
+  if (std::find(is_known_.begin(), is_known_.end(), false) != is_known_.end()) {
+    is_other.fill(true);
+  } else {
+    const auto table = encode_table(group_, hashes_);
+    std::vector<std::byte> copy(table.size());
+    for (std::uint32_t i = 0; i < kParityTableCopies; ++i) {
+      read_stream(group_.table_at(i), copy);
+      is_other[i] = copy != table;
+    }
   }
+  for (std::uint32_t index = 0; index < group_.frames(); ++index) {
+    bool is_bad = !is_sound_frame(index);
+    for (std::uint32_t i = 0; i < kParityTableCopies && !is_bad; ++i) {
+      is_bad = is_other[i] && touches(index, group_.table_at(i), group_.table_bytes());
+    }
+    for (std::uint32_t i = 0; i < group_.parity_blocks() && !is_bad; ++i) {
+      is_bad = is_bad_[group_.blocks() + i] &&
+               touches(index, group_.parity_block_at(i), group_.block_bytes());
+    }
+    if (is_bad) bad_frames_.push_back(index);
+  }
+}
+
+// Whether a part of the stream lies in the slice of a frame.
+bool ParityCheck::touches(std::uint32_t index, std::uint64_t at, std::uint64_t bytes) const {
+  const std::uint64_t begin =
+      std::min(std::uint64_t{index} * group_.body_bytes(), group_.stream_bytes());
+  return at < begin + group_.slice_bytes(index) && begin < at + bytes;
 }
 
 std::uint32_t ParityCheck::stripe_of(Block block) const {
@@ -576,20 +604,14 @@ void ParityCheck::restore_stripe(std::uint32_t number, const WriteAt& write) {
 
 // A frame can be made again when everything in its slice is sound or was mended.
 bool ParityCheck::can_rebuild(std::uint32_t index) const {
-  const std::uint64_t begin =
-      std::min(std::uint64_t{index} * group_.body_bytes(), group_.stream_bytes());
-  const std::uint64_t end = begin + group_.slice_bytes(index);
-  if (begin == end) return true;
   for (std::uint32_t i = 0; i < group_.parity_blocks(); ++i) {
-    const std::uint64_t at = group_.parity_block_at(i);
-    if (at >= end || at + group_.block_bytes() <= begin) continue;
     const Block block = group_.blocks() + i;
-    if (!is_known_[block]) return false;
-    if (is_bad_[block] && !can_mend(stripe_of(block))) return false;
+    if (is_known_[block] && !is_bad_[block]) continue;
+    if (!touches(index, group_.parity_block_at(i), group_.block_bytes())) continue;
+    if (!is_known_[block] || !can_mend(stripe_of(block))) return false;
   }
   for (std::uint32_t copy = 0; copy < kParityTableCopies; ++copy) {
-    const std::uint64_t at = group_.table_at(copy);
-    if (at >= end || at + group_.table_bytes() <= begin) continue;
+    if (!touches(index, group_.table_at(copy), group_.table_bytes())) continue;
     if (std::find(is_known_.begin(), is_known_.end(), false) != is_known_.end()) return false;
   }
   return true;

@@ -90,6 +90,7 @@ class ParityCheck {
   void read_block(Block block, std::span<std::byte> into) const;
   void read_stream(std::uint64_t at, std::span<std::byte> into) const;
   [[nodiscard]] std::vector<std::byte> slice(std::uint32_t index) const;
+  [[nodiscard]] bool touches(std::uint32_t index, std::uint64_t at, std::uint64_t bytes) const;
   [[nodiscard]] bool can_rebuild(std::uint32_t index) const;
   void restore_frame(std::uint32_t index, const WriteAt& write) const;
 

@@ -1,5 +1,5 @@
 // Parity groups from anywhere: found, checked, and used to restore. Whatever they claim, bytes that
-// they do not call damaged stay as they are, and what they call restored is sound afterwards.
+// are not called damaged stay as they are, and what is called restored is sound afterwards.
 
 #include <algorithm>
 #include <cstddef>
@@ -51,6 +51,12 @@ bool contains(const std::vector<ByteRange>& ranges, std::uint64_t at) {
   return next != ranges.begin() && at < std::prev(next)->end;
 }
 
+bool is_in_frames(const std::vector<format::ParityGroup>& groups, std::uint64_t at) {
+  return std::any_of(groups.begin(), groups.end(), [at](const format::ParityGroup& group) {
+    return group.parity_begin <= at && at < group.parity_end();
+  });
+}
+
 void require(bool holds, const char* promise) {
   if (holds) return;
   std::fprintf(stderr, "broken: %s\n", promise);
@@ -66,7 +72,10 @@ void restore(io::File& from, std::span<const std::byte> input, std::uint64_t tag
   require(checked.damaged == outcome.damaged, "a check finds what a repair finds");
   for (std::uint64_t at = 0; at < input.size(); ++at) {
     if (to.bytes()[at] != input[at]) {
-      require(contains(outcome.restored, at), "only what is called restored is written");
+      require(contains(outcome.damaged, at), "only what is called damaged is written");
+      // Of a parity frame that cannot be made again, single blocks may have been.
+      require(contains(outcome.restored, at) || is_in_frames(groups, at),
+              "only what is called restored is written");
     }
   }
   const auto again = operations::check_by_parity(to, groups, tag);

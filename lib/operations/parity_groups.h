@@ -30,11 +30,13 @@ namespace session::operations {
 
 // All ranges are sorted and do not touch.
 struct ParityOutcome {
-  std::vector<format::ParityGroup> groups;   // by place; unfinished ones left out
-  std::vector<format::ByteRange> covered;    // what they protect, and their frames
-  std::vector<format::ByteRange> damaged;    // of that, what was not as it had been, to the block
-  std::vector<format::ByteRange> restored;   // of that, what is whole again (or could be)
-  std::vector<format::ByteRange> remaining;  // of that, what is not
+  std::vector<format::ParityGroup> groups;  // by place; unfinished ones left out
+  std::vector<format::ByteRange> covered;   // what they protect, and their frames
+  std::vector<format::ByteRange> damaged;   // of that, what was not as it had been, to the block
+  std::vector<format::ByteRange> restored;  // of that, what is whole again (or could be)
+  // Of that, what is not: bytes of the range as they were, and parity frames, of which single
+  // blocks may have been restored.
+  std::vector<format::ByteRange> remaining;
   // Frames of groups that a crash kept from being finished; or that were damaged beyond use, which
   // cannot be told apart. What they were to protect shows no damage.
   std::vector<format::ByteRange> unfinished;
