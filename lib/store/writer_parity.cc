@@ -29,7 +29,7 @@ void WriterCore::append_group(const ParityGroup& group, const ProtectProgress& p
 std::vector<ParityGroup> WriterCore::add_parity(std::uint32_t percent,
                                                 const ProtectProgress& progress) {
   log_->sync();
-  const std::vector<ParityGroup> groups =
+  std::vector<ParityGroup> groups =
       plan_parity_groups(covered_end_, log_->end(), percent, parity_offset_, head_.offset);
   if (groups.empty()) return groups;
   const std::uint64_t begin = log_->end();
