@@ -270,6 +270,8 @@ ParityOutcome restore_by_parity(io::File& from, io::File& to,
     }
     const auto damaged = check.damaged();
     note(outcome, group, damaged, check.restore(write));
+    // A cut that took nothing but zeros away damaged no block.
+    if (to.size_bytes() < group.parity_end()) to.truncate(group.parity_end());
   }
   finish(outcome);
   return outcome;
