@@ -151,7 +151,7 @@ class RangeScan {
 
   std::uint64_t accept(const FrameHeader& header) {
     ++result_.frame_count;
-    if (map_.knows_frames_) map_.frames.add(header.own_offset);
+    if (map_.knows_frames) map_.frames.add(header.own_offset);
     check_home(header);
     if (header.kind == FrameKind::kCommit) {
       map_.commits.add(header.own_offset);
@@ -419,7 +419,7 @@ const ScanDamage* Scan::damage_at(std::uint64_t offset) const {
 Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin, std::uint64_t end,
                  unsigned jobs, const ProgressCallback& progress) {
   Scan map(end);
-  map.knows_frames_ = end <= Scan::kMaxExactBytes;
+  map.knows_frames = end <= Scan::kMaxExactBytes;
   map.bytes = end - std::min(begin, end);
   if (jobs == 0) jobs = std::max(1U, std::thread::hardware_concurrency());
   const std::vector<RangePlan> plan = plan_ranges(begin, end);

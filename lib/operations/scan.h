@@ -50,7 +50,6 @@ struct Scan {
   // Beyond so many, damage is only counted on in the last of them.
   static constexpr std::size_t kMaxDamages = 16384;
 
-  [[nodiscard]] bool knows_frames() const { return knows_frames_; }
   // The damage that covers `offset`, if there is any.
   [[nodiscard]] const ScanDamage* damage_at(std::uint64_t offset) const;
 
@@ -61,7 +60,7 @@ struct Scan {
   std::vector<Span> transient;  // read wrongly once and rightly when read again
   std::uint64_t frame_count = 0;
   std::uint64_t bytes = 0;
-  bool knows_frames_ = true;
+  bool knows_frames = true;  // false: `frames` is empty, the file is too large for it
 };
 
 // Scans [begin, end) of a file whose frames carry `file_tag`. Throws kInterrupted, kIo.

@@ -34,7 +34,7 @@ Finding FindingLog::make(FindingCode code, FindingEffect effect, std::string mes
 }
 
 std::string FindingLog::command_for(const Finding& finding) const {
-  const std::string repair = "sessiontool repair " + quoted_path_;
+  std::string repair = "sessiontool repair " + quoted_path_;
   if (layer_of(finding.code) == FindingLayer::kMeaning) {
     const bool is_remark = finding.severity == Severity::kInfo;
     return is_remark || needs_a_person(finding.code) ? std::string() : repair + " --fix-semantics";

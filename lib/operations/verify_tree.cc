@@ -12,7 +12,6 @@
 namespace session::operations {
 namespace {
 
-using format::Child;
 using format::Damage;
 using format::DamageKind;
 using format::FrameKind;
@@ -145,7 +144,7 @@ bool TreeCheck::visit(const Expected& page) {
   ++context_.frames;
   context_.bytes += format::align_up(format::kFrameHeaderBytes + bytes.stored_size);
   if (context_.advance) context_.advance(bytes.stored_size);
-  if (context_.scan != nullptr && context_.scan->knows_frames() &&
+  if (context_.scan != nullptr && context_.scan->knows_frames &&
       !context_.scan->frames.contains(page.facts.offset)) {
     find(FindingCode::kOverlap, FindingEffect::kLoss, page,
          "a page stands inside of another frame");
