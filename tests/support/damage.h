@@ -59,7 +59,7 @@ void forge(FileBytes& file, std::size_t offset, Change change);
 // The raw payload of the frame at `offset`, which is not compressed.
 [[nodiscard]] std::span<std::byte> payload_of(FileBytes& file, std::size_t offset);
 
-// One random deed of at most `max_size` bytes; says what it was.
+// One random deed, to a file that is not empty, of at most `max_size` bytes; says what it was.
 std::string damage_at_random(FileBytes& file, std::size_t max_size, std::mt19937_64& random);
 
 template <class Schema, class Change>

@@ -97,7 +97,7 @@ TEST(Scan, ManyThreadsSeeWhatOneSees) {
   const Frames frames = frames_up_to(2 * kRange + 3'000'000, 300'000, random);
   for (int run = 0; run < 6; ++run) {
     FileBytes file = frames.file;
-    for (int i = 0; i < 12; ++i) (void)damage_at_random(file, 1 << 20, random);
+    for (int i = 0; i < 12 && !file.empty(); ++i) (void)damage_at_random(file, 1 << 20, random);
     if (file.size() < format::kFileHeaderBytes) continue;
     // And always across the border of a range.
     if (file.size() > kRange + 5000) zero_block(file, kRange - 4000, 8000);
