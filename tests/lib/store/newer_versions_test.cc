@@ -246,6 +246,28 @@ TEST_F(NewerFiles, AnUnknownRequiredFeatureIsRefusedByName) {
   EXPECT_EQ(disk_.list("/d").size(), 2U) << "the session and its lock";
 }
 
+TEST_F(NewerFiles, ALargeTextOfAnUnknownFieldIsLeftAlone) {
+  Writer writer = open_on(disk_);
+  auto change = writer.begin();
+  const std::string large(5000, 'x');
+  const Digest digest = change.add_blob(format::as_bytes(large));
+  capnp::MallocMessageBuilder message;
+  auto task = message.initRoot<schema::Task>();
+  task.setTitle("known");
+  auto blob = task.initBlobs(1)[0];
+  blob.setDigest({reinterpret_cast<const kj::byte*>(digest.data()), digest.size()});
+  blob.setPath("plan.ofALaterVersion");
+  blob.setSizeBytes(large.size());
+  change.upsert("b", task.asReader());
+  (void)change.commit();
+  const Snapshot head = writer.head();
+  const auto entry = head.find(Table::kTasks, "b");
+  ASSERT_TRUE(entry);
+  const WholeRecord whole = head.whole(Table::kTasks, *entry);
+  EXPECT_EQ(text(whole.as<schema::Task>().getTitle()), "known");
+  EXPECT_EQ(entry->record().as<schema::Task>().getBlobs().size(), 1U) << "and stays where it is";
+}
+
 // What looks like a tail to us may be what the feature is about.
 TEST_F(NewerFiles, AFileThatIsRefusedKeepsItsTail) {
   put_feature("quantum-leaves", true);
