@@ -4,23 +4,6 @@
 #include <utility>
 
 namespace session::operations {
-namespace {
-
-// What `repair --fix-semantics` cannot know better than the session.
-bool needs_a_person(FindingCode code) {
-  switch (code) {
-    case FindingCode::kToolCallWithoutResult:
-    case FindingCode::kToolResultWithoutCall:
-    case FindingCode::kFileMissing:
-    case FindingCode::kFileChanged:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 FindingLog::FindingLog(const std::string& path, const VerifyOptions& options)
     : quoted_path_(shell_quoted(path)), options_(options) {}
 
@@ -34,11 +17,9 @@ Finding FindingLog::make(FindingCode code, FindingEffect effect, std::string mes
 }
 
 std::string FindingLog::command_for(const Finding& finding) const {
+  // What a session means is for whoever keeps it to mend: no command does it.
+  if (layer_of(finding.code) == FindingLayer::kMeaning) return {};
   std::string repair = "sessiontool repair " + quoted_path_;
-  if (layer_of(finding.code) == FindingLayer::kMeaning) {
-    const bool is_remark = finding.severity == Severity::kInfo;
-    return is_remark || needs_a_person(finding.code) ? std::string() : repair + " --fix-semantics";
-  }
   if (finding.code == FindingCode::kTornTail) return repair;
   switch (finding.effect) {
     case FindingEffect::kNone:
