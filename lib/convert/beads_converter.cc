@@ -12,8 +12,6 @@
 namespace session::convert {
 namespace {
 
-constexpr std::uint64_t kProgressLines = 256;
-
 class BeadsConverter : public Converter {
  public:
   [[nodiscard]] SourceFormat format() const override { return SourceFormat::kBeads; }
@@ -28,21 +26,12 @@ class BeadsConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    LineReader lines = into.lines(path);
-    while (const auto line = lines.next()) {
-      if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
-      const json::Value issue = json::parse(line->text, {.first_line = line->number});
-      try {
-        capnp::MallocMessageBuilder message;
-        auto task = message.initRoot<schema::Task>();
-        issue_to_task(issue, task);
-        into.put(*get_text(issue, "id"), task.asReader(), line->number);
-      } catch (const Error& error) {
-        throw at_line(error, line->number);
-      }
-      if (line->number % kProgressLines == 0) into.progress(lines.consumed_bytes());
-    }
-    into.progress(lines.consumed_bytes());
+    into.each_line(path, [&](const json::Value& issue, std::uint64_t line) {
+      capnp::MallocMessageBuilder message;
+      auto task = message.initRoot<schema::Task>();
+      issue_to_task(issue, task);
+      into.put(*get_text(issue, "id"), task.asReader(), line);
+    });
     into.erase_missing({Table::kTasks});
   }
 

@@ -16,6 +16,7 @@ namespace session::convert {
 namespace {
 
 constexpr std::size_t kMaxWarnings = 100;
+constexpr const char* kFileOfItsOwn = "import it into a file of its own";
 
 format::Hash128 key_hash(Table table, std::string_view key) {
   std::string bytes;
@@ -48,7 +49,8 @@ std::string why_unknown(const Probe& source) {
   }
   const std::string hint = "say what it is with --from (" + known + ")";
   if (source.is_directory) return "no session of aca in this directory; name a file in it";
-  if (source.head.empty()) return "the file is empty; name one that has something in it";
+  const bool is_whole = source.head.size() < kProbeBytes;
+  if (is_whole && is_blank(source.head)) return empty_source().message();
   const auto byte = [](char c) { return static_cast<std::uint8_t>(c); };
   if (std::ranges::equal(source.head.substr(0, format::kFileMagic.size()), format::kFileMagic, {},
                          byte)) {
@@ -59,6 +61,15 @@ std::string why_unknown(const Probe& source) {
   if (!reason) return "JSON, but of no known format; " + hint;
   // Where it says what to do, that is to be done first.
   return reason->find("; ") != std::string::npos ? *reason : *reason + "; " + hint;
+}
+
+std::string origin_name(schema::Origin origin) {
+  for (const auto& converter : converters()) {
+    if (converter->origin() == origin && origin != schema::Origin::NATIVE) {
+      return std::string(source_format_name(converter->format()));
+    }
+  }
+  return "sessiontool";
 }
 
 std::string text_of(capnp::Text::Reader text) {
@@ -96,10 +107,8 @@ Probe probe(const std::string& path) {
   return probe;
 }
 
-Error at_line(const Error& error, std::uint64_t line) {
-  if (line == 0 || error.message().starts_with("line ")) return error;
-  return Error(error.code(), "line " + std::to_string(line) + ": " + error.message(), error.file(),
-               error.offset());
+Error empty_source() {
+  return Error(ErrorCode::kBadSource, "the file is empty; name one that has something in it");
 }
 
 Error source_error(const Error& error, const std::string& path) {
@@ -132,7 +141,9 @@ void ImportContext::put_any(Table table, std::string_view key, AnyRecord record,
     }
     throw Error(ErrorCode::kBadSource, text + "; remove one of them");
   }
+  if (table == Table::kFiles && leaves_alone(table, key)) return;
   try {
+    refuse_others(table, key, line);
     if (change_.upsert_if_different(table, key, record)) ++report_.upserts;
   } catch (const Error& error) {
     // Beyond a limit of the format, or no key at all: the source's fault, not the caller's.
@@ -155,8 +166,15 @@ void ImportContext::warn(std::string text) {
   report_.warnings.push_back("and " + std::to_string(dropped_warnings_) + " more");
 }
 
-LineReader ImportContext::lines(const std::string& path) {
-  return LineReader::open(path, kMaxLineBytes, [this] { progress(done_bytes_); });
+void ImportContext::each_line(const std::string& path,
+                              const std::function<void(const json::Value&, std::uint64_t)>& use,
+                              std::size_t max_depth) {
+  LineReader lines = LineReader::open(path, kMaxLineBytes, [this] { progress(done_bytes_); });
+  const auto report = [this](std::uint64_t consumed_bytes) { progress(consumed_bytes); };
+  const std::uint64_t used =
+      each_json_line(lines, {.max_depth = max_depth, .progress = report}, use);
+  // Blank lines would erase all that came from there before.
+  if (used == 0 && origin_ != schema::Origin::NATIVE) throw empty_source();
 }
 
 void ImportContext::progress(std::uint64_t done_bytes) {
@@ -168,6 +186,38 @@ void ImportContext::progress(std::uint64_t done_bytes) {
 
 bool ImportContext::speaks_for(Table table, AnyRecord record) const {
   return origin_ == schema::Origin::NATIVE || origin_of(table, record) == origin_;
+}
+
+std::optional<schema::Origin> ImportContext::other_owner(Table table, std::string_view key) const {
+  if (origin_ == schema::Origin::NATIVE) return std::nullopt;
+  const auto found = change_.find(table, key);
+  if (!found || speaks_for(table, found->record())) return std::nullopt;
+  return origin_of(table, found->record());
+}
+
+bool ImportContext::leaves_alone(Table table, std::string_view key) {
+  const auto owner = other_owner(table, key);
+  if (!owner) return false;
+  if (!left_alone_) {
+    warn("table " + std::string(table_name(table)) + " has a record " + json::quote(key) + " of " +
+         origin_name(*owner) + " already, which was left as it is, as will be others like it; " +
+         kFileOfItsOwn);
+  }
+  left_alone_ = true;
+  return true;
+}
+
+void ImportContext::refuse_others(Table table, std::string_view key, std::uint64_t line) const {
+  const bool is_content = table == Table::kMessages || table == Table::kTasks ||
+                          table == Table::kEvents || table == Table::kValues;
+  if (!is_content) return;
+  const auto owner = other_owner(table, key);
+  if (!owner) return;
+  throw at_line(Error(ErrorCode::kBadSource, "the key " + json::quote(key) + " in table " +
+                                                 std::string(table_name(table)) + " is " +
+                                                 origin_name(*owner) + "'s already, not " +
+                                                 origin_name(origin_) + "'s; " + kFileOfItsOwn),
+                line);
 }
 
 void ImportContext::erase_missing(const std::vector<Table>& tables) {

@@ -42,18 +42,30 @@ class ImportContext {
 
   // Writes the record unless an equal one is there. `line` says where it stands in the source. Two
   // records of one source under one key are an error of the source: throws kBadSource naming both
-  // lines.
+  // lines. So is a message, task, event or value that a foreign source would put in the place of
+  // one of another origin. Of what was made of a source (files, put_derived) the other's stays,
+  // with a warning.
   template <class RecordReader>
   void put(std::string_view key, const RecordReader& record, std::uint64_t line = 0) {
     put_any(kTableOf<capnp::FromReader<RecordReader>>, key, AnyRecord(record), line);
   }
   void put_any(Table table, std::string_view key, AnyRecord record, std::uint64_t line = 0);
+  // The same for a record the source does not hold as such.
+  template <class RecordReader>
+  void put_derived(std::string_view key, const RecordReader& record) {
+    constexpr Table kTable = kTableOf<capnp::FromReader<RecordReader>>;
+    if (leaves_alone(kTable, key)) return;
+    put_any(kTable, key, AnyRecord(record));
+  }
   void erase(Table table, std::string_view key);
 
   // Imported all the same, but worth a word. Kept up to a limit; the rest is counted.
   void warn(std::string text);
-  // The lines of a source; the user is asked whether to go on also while none come.
-  [[nodiscard]] LineReader lines(const std::string& path);
+  // The values of a source of one JSON value a line (each_json_line); the user is asked whether to
+  // go on also while none come. Throws kBadSource when a foreign source has none.
+  void each_line(const std::string& path,
+                 const std::function<void(const json::Value& value, std::uint64_t line)>& use,
+                 std::size_t max_depth = json::kMaxJsonDepth);
   // Calls the user's callback; throws kInterrupted when it says so.
   void progress(std::uint64_t done_bytes);
   [[nodiscard]] Transaction& change() { return change_; }
@@ -68,6 +80,11 @@ class ImportContext {
 
  private:
   [[nodiscard]] bool speaks_for(Table table, AnyRecord record) const;
+  // Whose record stands there, if this source may not replace it.
+  [[nodiscard]] std::optional<schema::Origin> other_owner(Table table, std::string_view key) const;
+  // True, with a warning the first time, if it is another's.
+  [[nodiscard]] bool leaves_alone(Table table, std::string_view key);
+  void refuse_others(Table table, std::string_view key, std::uint64_t line) const;
 
   struct KeyHash {
     std::size_t operator()(const format::Hash128& hash) const { return hash.low; }
@@ -80,6 +97,7 @@ class ImportContext {
   std::uint64_t total_bytes_;
   std::uint64_t done_bytes_ = 0;
   std::uint64_t dropped_warnings_ = 0;
+  bool left_alone_ = false;
   // 128-bit hashes instead of keys: 1 M records are seen in 32 MB, whatever their keys.
   std::unordered_map<format::Hash128, std::uint32_t, KeyHash> seen_;
 };
@@ -148,6 +166,9 @@ class Converter {
 [[nodiscard]] std::unique_ptr<Converter> make_swe_agent_converter();
 [[nodiscard]] std::unique_ptr<Converter> make_taskmaster_converter();
 
+// Of a source with nothing in it.
+[[nodiscard]] Error empty_source();
+
 // The error with the source's name, if it has none, and what to do, if it does not say.
 [[nodiscard]] Error source_error(const Error& error, const std::string& path);
 
@@ -160,8 +181,5 @@ void at_source(const std::string& path, F&& f) {
     throw source_error(error, path);
   }
 }
-
-// "line 12: ...", for errors a mapping finds in a value that parsed.
-[[nodiscard]] Error at_line(const Error& error, std::uint64_t line);
 
 }  // namespace session::convert

@@ -41,7 +41,7 @@ void check_kind(const std::string& source, const Converter* converter) {
   // and would erase everything that came from there before.
   const bool is_empty = is_file && std::filesystem::file_size(source, failed) == 0;
   if (is_empty && !failed && converter->origin() != schema::Origin::NATIVE) {
-    bad_source("the file is empty; name one that has something in it");
+    throw convert::empty_source();
   }
 }
 

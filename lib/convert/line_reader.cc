@@ -74,6 +74,35 @@ class FileBytes {
   io::Descriptor descriptor_;
 };
 
+// Where the parser stops when the text ends too early.
+bool stopped_at_end(const Error& error, std::string_view text, std::uint64_t number) {
+  const auto is_start = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
+  const auto column = 1 + std::count_if(text.begin(), text.end(), is_start);
+  return error.message().starts_with("line " + std::to_string(number) + ", column " +
+                                     std::to_string(column) + ":");
+}
+
+bool only_blank_lines_follow(LineReader& lines) {
+  while (const auto line = lines.next()) {
+    if (!is_blank(line->text)) return false;
+  }
+  return true;
+}
+
+json::Value parse_line(std::string_view text, std::uint64_t number, const JsonLines& options,
+                       LineReader& lines) {
+  try {
+    return json::parse(text, {.max_depth = options.max_depth, .first_line = number});
+  } catch (const Error& error) {
+    // The text is gone once the reader goes on.
+    const bool is_cut_off = stopped_at_end(error, text, number);
+    if (!is_cut_off || !only_blank_lines_follow(lines)) throw;
+    throw Error(error.code(), error.message() +
+                                  " (this is the last line: if its writer was interrupted, "
+                                  "remove it to import the lines before)");
+  }
+}
+
 }  // namespace
 
 LineReader::LineReader(Read read, std::string name, std::size_t max_line_bytes)
@@ -146,6 +175,52 @@ std::optional<Line> LineReader::next() {
       return take(end_ - begin_, end_ - begin_);
     }
   }
+}
+
+std::uint64_t each_json_line(LineReader& lines, const JsonLines& options,
+                             const std::function<void(const json::Value&, std::uint64_t)>& use) {
+  constexpr std::uint64_t kReportLines = 64;
+  constexpr std::uint64_t kReportBytes = std::uint64_t{1} << 20;
+  std::uint64_t used = 0;
+  std::uint64_t reported_bytes = 0;
+  const auto report = [&] {
+    reported_bytes = lines.consumed_bytes();
+    if (options.progress) options.progress(reported_bytes);
+  };
+  while (const auto line = lines.next()) {
+    const std::uint64_t number = line->number;
+    const std::string_view text =
+        line->offset == 0 ? without_byte_order_mark(line->text) : line->text;
+    if (!is_blank(text)) {
+      const json::Value value = parse_line(text, number, options, lines);
+      try {
+        use(value, number);
+      } catch (const Error& error) {
+        throw at_line(error, number);
+      }
+      ++used;
+    }
+    const bool is_due = lines.consumed_bytes() - reported_bytes >= kReportBytes;
+    if (is_due || number % kReportLines == 0) report();
+  }
+  report();
+  return used;
+}
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text;
+}
+
+bool is_blank(std::string_view text) {
+  return without_byte_order_mark(text).find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+Error at_line(const Error& error, std::uint64_t line) {
+  if (line == 0 || error.message().starts_with("line ")) return error;
+  return Error(error.code(), "line " + std::to_string(line) + ": " + error.message(), error.file(),
+               error.offset());
 }
 
 }  // namespace session::convert

@@ -12,6 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/convert/json.h"
+#include "session/error.h"
+
 namespace session::convert {
 
 // A record beyond this is no record of any tracker or transcript.
@@ -62,5 +65,24 @@ class LineReader {
   std::uint64_t offset_ = 0;  // of begin_ in the input
   std::uint64_t lines_ = 0;
 };
+
+struct JsonLines {
+  std::size_t max_depth = json::kMaxJsonDepth;
+  // Called every few lines, blank or not, and at the end; what it throws ends the reading.
+  std::function<void(std::uint64_t consumed_bytes)> progress = {};
+};
+
+// Gives each line that is not blank as a value, with its number, and says how many there were.
+// Throws kBadSource with line and column for a line that is no JSON, and says of a last one that
+// was cut off that it is the last. Errors of `use` get the line's number.
+std::uint64_t each_json_line(
+    LineReader& lines, const JsonLines& options,
+    const std::function<void(const json::Value& value, std::uint64_t number)>& use);
+// Nothing but white space, a byte order mark aside.
+[[nodiscard]] bool is_blank(std::string_view text);
+// Without the byte order mark, if it begins with one.
+[[nodiscard]] std::string_view without_byte_order_mark(std::string_view text);
+// "line 12: ...", for errors a mapping finds in a value that parsed.
+[[nodiscard]] Error at_line(const Error& error, std::uint64_t line);
 
 }  // namespace session::convert

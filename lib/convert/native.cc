@@ -22,7 +22,6 @@ namespace {
 constexpr std::string_view kSchema = "sessiontool.session/1";
 // The records of a document stand below the document and its tables.
 constexpr std::size_t kDocumentDepth = json::kMaxOwnJsonDepth + 4;
-constexpr std::uint64_t kProgressLines = 256;
 
 std::optional<Table> content_table(std::string_view name) {
   const auto table = table_from_name(name);
@@ -157,22 +156,13 @@ class JsonlConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    LineReader lines = into.lines(path);
-    while (const auto line = lines.next()) {
-      if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
-      const json::Value value =
-          json::parse(line->text, {.max_depth = kDocumentDepth, .first_line = line->number});
-      try {
-        const Operation operation = read_operation(value, false);
-        with_record(operation.table, *operation.record, [&](AnyRecord record) {
-          into.put_any(operation.table, operation.key, record, line->number);
-        });
-      } catch (const Error& error) {
-        throw at_line(error, line->number);
-      }
-      if (line->number % kProgressLines == 0) into.progress(lines.consumed_bytes());
-    }
-    into.progress(lines.consumed_bytes());
+    const auto put = [&](const json::Value& value, std::uint64_t line) {
+      const Operation operation = read_operation(value, false);
+      with_record(operation.table, *operation.record, [&](AnyRecord record) {
+        into.put_any(operation.table, operation.key, record, line);
+      });
+    };
+    into.each_line(path, put, kDocumentDepth);
     into.erase_missing({kContentTables.begin(), kContentTables.end()});
   }
 
@@ -215,30 +205,31 @@ ApplyReport apply_operations(Transaction& transaction, std::istream& operations,
                              const std::string& source_name) {
   ApplyReport report;
   LineReader lines(operations, source_name);
+  const auto apply = [&](const json::Value& line) {
+    const Operation operation = read_operation(line, true);
+    if (operation.record == nullptr) {
+      if (transaction.erase(operation.table, operation.key)) ++report.erases;
+      return;
+    }
+    with_record(operation.table, *operation.record, [&](AnyRecord record) {
+      if (transaction.upsert_if_different(operation.table, operation.key, record)) {
+        ++report.upserts;
+      }
+    });
+  };
   at_source(source_name, [&] {
-    while (const auto line = lines.next()) {
-      if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
-      const json::Value value =
-          json::parse(line->text, {.max_depth = kDocumentDepth, .first_line = line->number});
+    const auto apply_line = [&](const json::Value& line, std::uint64_t) {
       try {
-        const Operation operation = read_operation(value, true);
-        if (operation.record == nullptr) {
-          if (transaction.erase(operation.table, operation.key)) ++report.erases;
-          continue;
-        }
-        with_record(operation.table, *operation.record, [&](AnyRecord record) {
-          if (transaction.upsert_if_different(operation.table, operation.key, record)) {
-            ++report.upserts;
-          }
-        });
+        apply(line);
       } catch (const Error& error) {
         // A key or record beyond the limits is the source's fault.
         const bool is_source =
             error.code() == ErrorCode::kLimit || error.code() == ErrorCode::kUsage;
-        throw at_line(is_source ? Error(ErrorCode::kBadSource, error.message()) : error,
-                      line->number);
+        if (!is_source) throw;
+        throw Error(ErrorCode::kBadSource, error.message());
       }
-    }
+    };
+    (void)each_json_line(lines, {.max_depth = kDocumentDepth}, apply_line);
   });
   return report;
 }

@@ -24,7 +24,6 @@ constexpr std::string_view kReference = "@";
 constexpr std::size_t kLeastReferredBytes = 32;
 // A message with more texts is looked through no further: the search stays linear in its size.
 constexpr std::size_t kMostKnownTexts = 64;
-constexpr std::uint64_t kProgressLines = 64;
 
 bool is_reference_name(std::string_view name) {
   return !name.empty() && name.find_first_not_of('@') == std::string_view::npos;
@@ -335,33 +334,15 @@ Value with_rest(Value made, schema::Message::Reader message) {
 
 void each_line(const std::string& path, ImportContext& into,
                const std::function<void(const Value&, std::uint64_t, std::uint64_t)>& use) {
-  LineReader lines = into.lines(path);
   std::uint64_t position = 0;
-  while (const auto line = lines.next()) {
-    if (line->text.find_first_not_of(" \t") == std::string_view::npos) continue;
-    const std::uint64_t number = line->number;
-    Value value;
-    try {
-      value = json::parse(line->text, {.first_line = number});
-    } catch (const Error& error) {
-      if (lines.next()) throw;
-      throw Error(error.code(), error.message() +
-                                    " (this is the last line: if its writer was interrupted, "
-                                    "remove it to import the lines before)");
-    }
+  into.each_line(path, [&](const Value& value, std::uint64_t line) {
     if (!value.is_object()) {
-      throw Error(ErrorCode::kBadSource, "line " + std::to_string(number) +
+      throw Error(ErrorCode::kBadSource, "line " + std::to_string(line) +
                                              ", column 1: a line of a transcript must be a JSON "
                                              "object");
     }
-    try {
-      use(value, ++position, number);
-    } catch (const Error& error) {
-      throw at_line(error, number);
-    }
-    if (number % kProgressLines == 0) into.progress(lines.consumed_bytes());
-  }
-  into.progress(lines.consumed_bytes());
+    use(value, ++position, line);
+  });
 }
 
 void write_lines(ExportContext& out, schema::Origin origin, std::string_view format_name,

@@ -78,7 +78,7 @@ void put_task(ImportContext& into, const std::string& key, const NewTask& task) 
     detail.setAt(task.entered->nanos);
     detail.setAtForm(task.entered->form);
   }
-  into.put(key, record.asReader());
+  into.put_derived(key, record.asReader());
 }
 
 }  // namespace

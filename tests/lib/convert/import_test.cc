@@ -117,6 +117,115 @@ TEST_F(Import, SpeaksOnlyForRecordsOfItsOwnOrigin) {
   }
   (void)import({source("2.jsonl", kSecond)});
   EXPECT_TRUE(Reader::open(path_).head().get<schema::Task>("mine"));
+  {
+    Writer writer = Writer::open(path_);
+    auto change = writer.begin();
+    put_task(change, "a-4", {.title = "not of the tracker either"});
+    (void)change.commit();
+  }
+  const Digest before = Reader::open(path_).head().fingerprint();
+  const std::string message = message_of(
+      {source("3.jsonl", std::string(kSecond) + R"({"id":"a-4","title":"four","status":"open"})"
+                                                "\n")});
+  for (const char* part :
+       {"line 3", "\"a-4\"", "sessiontool's", "beads's", "; import it into a file of its own"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+  EXPECT_EQ(Reader::open(path_).head().fingerprint(), before);
+  const std::string own = R"({"table":"tasks","key":"a-2","record":{"title":"taken over"}})"
+                          "\n";
+  EXPECT_EQ(import({source("own.jsonl", own)}).sources[0].upserts, 1U);
+}
+
+constexpr std::string_view kClaudeLine =
+    R"({"type":"user","sessionId":"s","uuid":"u","parentUuid":null,)"
+    R"("message":{"role":"user","content":"hello"}})"
+    "\n";
+constexpr std::string_view kCodexLine = R"({"type":"session_meta","payload":{"id":"x","cwd":"/w"}})"
+                                        "\n";
+
+TEST_F(Import, ATranscriptNeverReplacesTheMessagesOfAnother) {
+  (void)import({source("claude.jsonl", kClaudeLine)});
+  const Digest before = Reader::open(path_).head().fingerprint();
+  const std::string message = message_of({source("codex.jsonl", kCodexLine)});
+  for (const char* part : {"\"000000001\"", "claude-code", "codex", "a file of its own"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+  EXPECT_EQ(Reader::open(path_).head().fingerprint(), before);
+}
+
+TEST_F(Import, WhatWasMadeOfATranscriptLeavesTheRecordsOfOthersAlone) {
+  {
+    Writer writer = Writer::create(path_);
+    auto change = writer.begin();
+    put_task(change, "todo/1", {.title = "mine"});
+    put_task(change, "todo/2", {.title = "mine too"});
+    (void)change.commit();
+  }
+  const std::string todos =
+      R"({"type":"response_item","payload":{"type":"function_call","name":"update_plan",)"
+      R"("call_id":"c","arguments":"{\"plan\":[{\"step\":\"a\",\"status\":\"pending\"},)"
+      R"({\"step\":\"b\",\"status\":\"pending\"},{\"step\":\"c\",\"status\":\"pending\"}]}"}})"
+      "\n";
+  const ImportReport report = import({source("codex.jsonl", std::string(kCodexLine) + todos)});
+  ASSERT_EQ(report.sources[0].warnings.size(), 1U);
+  EXPECT_NE(report.sources[0].warnings[0].find("\"todo/1\""), std::string::npos);
+  const Snapshot head = Reader::open(path_).head();
+  EXPECT_EQ(text(head.get<schema::Task>("todo/1").value()->getTitle()), "mine");
+  EXPECT_EQ(text(head.get<schema::Task>("todo/2").value()->getTitle()), "mine too");
+  EXPECT_EQ(text(head.get<schema::Task>("todo/3").value()->getTitle()), "c");
+}
+
+TEST_F(Import, NothingButBlankLinesIsAnEmptySource) {
+  (void)import({source("1.jsonl", kFirst)});
+  const Digest before = Reader::open(path_).head().fingerprint();
+  const std::string blank = source("blank.jsonl", "\xEF\xBB\xBF\n \t\r\n\n");
+  EXPECT_NE(message_of({blank}).find("the file is empty; "), std::string::npos);
+  for (const SourceFormat format :
+       {SourceFormat::kBeads, SourceFormat::kClaudeCode, SourceFormat::kCodex}) {
+    ImportOptions options;
+    options.from = format;
+    try {
+      (void)import({blank}, options);
+      ADD_FAILURE() << source_format_name(format);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kBadSource);
+      EXPECT_TRUE(error.message().starts_with("the file is empty; ")) << error.message();
+    }
+  }
+  EXPECT_EQ(Reader::open(path_).head().fingerprint(), before);
+}
+
+TEST_F(Import, IsInterruptedWhereverTheBlankLinesAre) {
+  std::string lines;
+  for (int i = 0; i < 2000; ++i) {
+    lines += R"({"id":"b-)" + std::to_string(i) + "\",\"title\":\"x\"}\n\n";
+  }
+  for (const char* start : {"", "\n"}) {
+    ImportOptions options;
+    options.from = SourceFormat::kBeads;
+    std::uint64_t calls = 0;
+    options.progress = [&](const Progress& progress) {
+      ++calls;
+      return progress.done_bytes < 10'000;
+    };
+    EXPECT_THROW((void)import({source("many.jsonl", start + lines)}, options), Error);
+    EXPECT_GT(calls, 2U);
+    EXPECT_LT(calls, 20U);
+  }
+}
+
+TEST_F(Import, OnlyALastLineThatIsCutOffIsCalledTheLast) {
+  const std::string first(kFirst);
+  const std::string hint = "this is the last line";
+  const auto says_it = [&](const std::string& text) {
+    return message_of({source("cut.jsonl", text)}).find(hint) != std::string::npos;
+  };
+  EXPECT_TRUE(says_it(first + R"({"id":"x","title":"ä)"));
+  EXPECT_TRUE(says_it(first + "{\"id\":\"x\",\n\n \n"));
+  EXPECT_FALSE(says_it(first + "{\"id\":\"x\",\n" + R"({"id":"y","title":"t"})"));
+  EXPECT_FALSE(says_it(first + R"({"id":"x","id":"y"})"));
+  EXPECT_FALSE(says_it(first + R"({"id": oops, "title":"t"})"));
 }
 
 TEST_F(Import, GivesOurOwnJsonBackAndTakesItAgain) {
