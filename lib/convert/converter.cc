@@ -207,12 +207,17 @@ bool ImportContext::leaves_alone(Table table, std::string_view key) {
   return true;
 }
 
-void ImportContext::refuse_others(Table table, std::string_view key, std::uint64_t line) const {
+void ImportContext::refuse_others(Table table, std::string_view key, std::uint64_t line) {
   const bool is_content = table == Table::kMessages || table == Table::kTasks ||
                           table == Table::kEvents || table == Table::kValues;
   if (!is_content) return;
   const auto owner = other_owner(table, key);
   if (!owner) return;
+  // A tracker's key is its own: a task edited here as a whole belongs to it all the same.
+  if (table == Table::kTasks && *owner == schema::Origin::NATIVE) {
+    warn("task " + json::quote(key) + " was written here since; the source's word replaces it");
+    return;
+  }
   throw at_line(Error(ErrorCode::kBadSource, "the key " + json::quote(key) + " in table " +
                                                  std::string(table_name(table)) + " is " +
                                                  origin_name(*owner) + "'s already, not " +

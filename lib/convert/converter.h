@@ -84,7 +84,7 @@ class ImportContext {
   [[nodiscard]] std::optional<schema::Origin> other_owner(Table table, std::string_view key) const;
   // True, with a warning the first time, if it is another's.
   [[nodiscard]] bool leaves_alone(Table table, std::string_view key);
-  void refuse_others(Table table, std::string_view key, std::uint64_t line) const;
+  void refuse_others(Table table, std::string_view key, std::uint64_t line);
 
   struct KeyHash {
     std::size_t operator()(const format::Hash128& hash) const { return hash.low; }
