@@ -21,8 +21,10 @@ namespace {
 using json::Value;
 using transcript::Work;
 
-// Files of patches that wait for their result: no conversation has so many at once.
+// Files of patches that wait for their result: no conversation has so many at once, and none with
+// names so long.
 constexpr std::size_t kMostWaiting = 10'000;
+constexpr std::size_t kMostWaitingBytes = std::size_t{16} << 20;
 constexpr std::array<std::string_view, 6> kLineTypes = {
     "session_meta", "response_item", "event_msg", "turn_context", "compacted", "ghost_snapshot"};
 
@@ -91,12 +93,27 @@ class Follower {
     if (!id || patch.empty()) return;
     auto files = transcript::patched_files(patch);
     if (files.empty()) return;
-    if (waiting_files_ + files.size() > kMostWaiting) {
-      patches_.clear();
-      waiting_files_ = 0;
-    }
+    wait_for_result(*id, std::move(files));
+  }
+
+  void wait_for_result(std::string_view id, std::vector<transcript::PatchedFile> files) {
     const std::size_t count = files.size();
-    if (patches_.emplace(std::string(*id), std::move(files)).second) waiting_files_ += count;
+    const std::size_t size_bytes = bytes_of(id, files);
+    if (waiting_files_ + count > kMostWaiting || waiting_bytes_ + size_bytes > kMostWaitingBytes) {
+      patches_.clear();
+      waiting_files_ = waiting_bytes_ = 0;
+    }
+    if (count > kMostWaiting || size_bytes > kMostWaitingBytes) return;
+    if (!patches_.emplace(std::string(id), std::move(files)).second) return;
+    waiting_files_ += count;
+    waiting_bytes_ += size_bytes;
+  }
+
+  static std::size_t bytes_of(std::string_view id,
+                              const std::vector<transcript::PatchedFile>& files) {
+    std::size_t bytes = id.size();
+    for (const auto& file : files) bytes += sizeof(file) + file.path.size();
+    return bytes;
   }
 
   // The patch a call applies: as its input, as an argument, or as what a shell is to run.
@@ -120,6 +137,7 @@ class Follower {
     const auto files = std::move(found->second);
     patches_.erase(found);
     waiting_files_ -= files.size();
+    waiting_bytes_ -= bytes_of(get_text(payload, "call_id").value_or(""), files);
     if (!went_in(get_text(payload, "output").value_or(""))) return;
     for (const auto& file : files) touch(file.path, file.action, time);
   }
@@ -156,6 +174,7 @@ class Follower {
   std::string model_;
   std::unordered_map<std::string, std::vector<transcript::PatchedFile>> patches_;
   std::size_t waiting_files_ = 0;
+  std::size_t waiting_bytes_ = 0;
 };
 
 // Puts messages, a few of them late: that an event repeats an item only the lines beside it tell.

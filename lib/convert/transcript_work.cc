@@ -326,6 +326,7 @@ std::vector<PatchedFile> patched_files(std::string_view patch) {
                                                   {"*** Delete File: ", "delete"},
                                                   {"*** Move to: ", "write"}}};
   std::vector<PatchedFile> files;
+  bool has_source = false;  // of a move: the last file is the one the patch speaks of
   while (!patch.empty()) {
     const std::size_t end = patch.find('\n');
     std::string_view line = patch.substr(0, end);
@@ -335,8 +336,10 @@ std::vector<PatchedFile> patched_files(std::string_view patch) {
       if (!line.starts_with(head.words)) continue;
       // The file that moved is there no more.
       const bool moves = head.words.starts_with("*** Move");
-      if (moves && !files.empty()) files.back().action = "delete";
-      files.push_back({std::string(line.substr(head.words.size())), head.action});
+      if (moves && has_source) files.back().action = "delete";
+      const std::string_view path = line.substr(head.words.size());
+      has_source = path.size() <= format::kMaxKeyBytes;
+      if (has_source) files.push_back({std::string(path), head.action});
     }
   }
   return files;

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "format/layout.h"
 #include "lib/convert/residual.h"
 #include "lib/convert/text_fields.h"
 #include "lib/convert/transcript_work.h"
@@ -165,6 +166,16 @@ TEST(PatchedFiles, NamesEachFileWithWhatHappensToIt) {
   EXPECT_EQ(files[2].action, "delete");
   EXPECT_EQ(files[3].path, "new");
   EXPECT_EQ(files[4].action, "delete");
+}
+
+TEST(PatchedFiles, PassesOverAPathNoKeyCanBe) {
+  const std::string long_path(format::kMaxKeyBytes + 1, 'p');
+  const auto files =
+      patched_files("*** Update File: a\n*** Update File: " + long_path + "\n*** Move to: b\n");
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].path, "a");
+  EXPECT_EQ(files[0].action, "edit");
+  EXPECT_EQ(files[1].path, "b");
 }
 
 TEST(Below, MakesOnlyRelativePathsAbsolute) {
