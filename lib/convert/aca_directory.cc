@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <span>
 #include <system_error>
 
-#include "lib/io/file.h"
+#include "lib/io/read_whole.h"
 #include "session/error.h"
 
 namespace session::convert::aca {
@@ -141,10 +140,7 @@ FileList list_folder_files(const Source& source) {
 }
 
 std::string read_file(const std::string& path) {
-  const auto file = io::system_files().open(path, io::OpenMode::kRead);
-  std::string text(file->size_bytes(), '\0');
-  io::read_exactly(*file, path, 0, std::as_writable_bytes(std::span(text)));
-  return text;
+  return io::read_whole(path);
 }
 
 bool is_safe_path(std::string_view path) {

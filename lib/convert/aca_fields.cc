@@ -16,21 +16,6 @@ using json::Value;
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::size_t kFractionDigits = 9;
 
-std::size_t cost(const Value& value) {
-  constexpr std::size_t kElementBytes = 24;
-  std::size_t bytes = kElementBytes;
-  if (value.is_string()) bytes += value.text().size();
-  if (value.is_array()) {
-    for (const Value& item : value.items()) bytes += cost(item);
-  }
-  if (value.is_object()) {
-    for (const json::Member& member : value.members()) {
-      bytes += member.name().size() + cost(member.value);
-    }
-  }
-  return bytes;
-}
-
 template <class Number>
 std::optional<Number> number_of(const Value* value) {
   if (value == nullptr || !value->is_number()) return std::nullopt;
@@ -49,23 +34,12 @@ Value texts_of(const std::vector<std::string_view>& list) {
 
 }  // namespace
 
-bool Room::take(const Value& value) {
-  const std::size_t bytes = cost(value);
-  if (bytes > left_bytes_) return false;
-  left_bytes_ -= bytes;
-  return true;
-}
-
 std::optional<std::uint64_t> get_natural(const Value& object, std::string_view name) {
   return number_of<std::uint64_t>(object.find(name));
 }
 
 std::optional<std::uint32_t> get_natural32(const Value& object, std::string_view name) {
   return number_of<std::uint32_t>(object.find(name));
-}
-
-std::optional<std::int64_t> get_integer(const Value& object, std::string_view name) {
-  return number_of<std::int64_t>(object.find(name));
 }
 
 std::optional<double> get_real(const Value& object, std::string_view name) {

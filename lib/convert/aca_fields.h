@@ -12,28 +12,17 @@
 
 #include "lib/convert/json.h"
 #include "lib/convert/residual.h"
+#include "lib/convert/room.h"
 #include "lib/convert/text_fields.h"
 #include "session/schema/record.capnp.h"
 
 namespace session::convert::aca {
-
-// How much of a record's size limit its lists may take. A list beyond it stays in the residual,
-// which is a text and may be large.
-class Room {
- public:
-  [[nodiscard]] bool take(const json::Value& value);
-
- private:
-  std::size_t left_bytes_ = std::size_t{96} << 10;
-};
 
 // Numbers, if they are written as we would write them.
 [[nodiscard]] std::optional<std::uint64_t> get_natural(const json::Value& object,
                                                        std::string_view name);
 [[nodiscard]] std::optional<std::uint32_t> get_natural32(const json::Value& object,
                                                          std::string_view name);
-[[nodiscard]] std::optional<std::int64_t> get_integer(const json::Value& object,
-                                                      std::string_view name);
 [[nodiscard]] std::optional<double> get_real(const json::Value& object, std::string_view name);
 [[nodiscard]] json::Value real(double value);  // always with a point, as aca's library writes it
 

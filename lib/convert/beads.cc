@@ -8,6 +8,7 @@
 
 #include "format/layout.h"
 #include "lib/convert/residual.h"
+#include "lib/convert/room.h"
 #include "lib/convert/text_fields.h"
 #include "session/error.h"
 
@@ -140,12 +141,30 @@ bool is_edge_of(const Value& edge, std::string_view id) {
   return edge.find("issue_id") == nullptr || get_text(edge, "issue_id") == id;
 }
 
-void read_dependencies(const Value& issue, std::string_view id, schema::Task::Builder task) {
+void read_labels(const Value& issue, Room& room, schema::Task::Builder task) {
+  const Value* labels = issue.find("labels");
+  if (labels != nullptr && labels->is_array() && room.take(*labels)) {
+    set_texts_if(issue, "labels", task, &schema::Task::Builder::initTags);
+  }
+}
+
+// The first parent edge makes the task's parent, also where the list has no room for it.
+void read_parent(const Value& edge, schema::Task::Builder task) {
+  if (task.hasParent() || get_text(edge, "type") != word_of(DependencyType::PARENT)) return;
+  set_text(*get_text(edge, "depends_on_id"), task, &schema::Task::Builder::initParent);
+}
+
+void read_dependencies(const Value& issue, std::string_view id, Room& room,
+                       schema::Task::Builder task) {
   const Value* list = issue.find("dependencies");
   if (list == nullptr || !list->is_array()) return;
   std::vector<const Value*> edges;
+  bool has_room = true;
   for (const Value& edge : list->items()) {
-    if (is_edge_of(edge, id)) edges.push_back(&edge);
+    if (!is_edge_of(edge, id)) continue;
+    read_parent(edge, task);
+    has_room = has_room && room.take_element(edge);
+    if (has_room) edges.push_back(&edge);
   }
   auto dependencies = task.initDependencies(list_size(edges.size()));
   using Builder = schema::Dependency::Builder;
@@ -153,25 +172,23 @@ void read_dependencies(const Value& issue, std::string_view id, schema::Task::Bu
     const Value& edge = *edges[i];
     Builder dependency = dependencies[i];
     const std::string_view word = get_text(edge, "type").value_or("related");
-    const std::string_view target = *get_text(edge, "depends_on_id");
     const DependencyType type = type_of(word);
     dependency.setType(type);
     if (word != word_of(type)) set_text(word, dependency, &Builder::initLabel);
-    set_text(target, dependency, &Builder::initTarget);
+    set_text(*get_text(edge, "depends_on_id"), dependency, &Builder::initTarget);
     set_time_if(edge, "created_at", dependency, &Builder::setCreatedAt, &Builder::setCreatedAtForm);
     set_text_if(edge, "created_by", dependency, &Builder::initCreatedBy);
-    if (type == DependencyType::PARENT && !task.hasParent()) {
-      set_text(target, task, &schema::Task::Builder::initParent);
-    }
   }
 }
 
-void read_comments(const Value& issue, schema::Task::Builder task) {
+void read_comments(const Value& issue, Room& room, schema::Task::Builder task) {
   const Value* list = issue.find("comments");
   if (list == nullptr || !list->is_array()) return;
   std::vector<const Value*> found;
   for (const Value& item : list->items()) {
-    if (item.is_object()) found.push_back(&item);
+    if (!item.is_object()) continue;
+    if (!room.take_element(item)) break;
+    found.push_back(&item);
   }
   auto comments = task.initComments(list_size(found.size()));
   using Builder = schema::Comment::Builder;
@@ -334,14 +351,15 @@ void issue_to_task(const Value& issue, schema::Task::Builder task) {
   set_text_if(issue, "issue_type", task, &Builder::initKind);
   set_text_if(issue, "assignee", task, &Builder::initAssignee);
   set_text_if(issue, "created_by", task, &Builder::initCreatedBy);
-  set_texts_if(issue, "labels", task, &Builder::initTags);
   set_time_if(issue, "created_at", task, &Builder::setCreatedAt, &Builder::setCreatedAtForm);
   set_time_if(issue, "updated_at", task, &Builder::setUpdatedAt, &Builder::setUpdatedAtForm);
   read_status(issue, task);
   read_priority(issue, task);
   read_estimate(issue, task);
-  read_dependencies(issue, id, task);
-  read_comments(issue, task);
+  Room room;
+  read_labels(issue, room, task);
+  read_dependencies(issue, id, room, task);
+  read_comments(issue, room, task);
   if (const auto rest = difference(fields_to_issue(id, task.asReader()), issue)) {
     set_text(json::to_text(*rest), task, &Builder::initExtra);
   }

@@ -18,15 +18,6 @@ using transcript::Piece;
 using Builder = schema::Message::Builder;
 using Reader = schema::Message::Reader;
 
-std::optional<std::string> owned(std::optional<std::string_view> text) {
-  return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
-bool is_true(const Value& object, std::string_view name) {
-  const Value* value = object.find(name);
-  return value != nullptr && value->is_bool() && value->as_bool();
-}
-
 // ---- line to message ----------------------------------------------------------------------------
 
 Piece image_piece(const Value& content) {

@@ -43,11 +43,6 @@ std::uint64_t hash_of(std::string_view text) {
   return format::xxh3_128(format::as_bytes(text)).low;
 }
 
-bool is_true(const Value& object, std::string_view name) {
-  const Value* value = object.find(name);
-  return value != nullptr && value->is_bool() && value->as_bool();
-}
-
 // Follows the conversation and notes what it says of todo lists and files: a call counts when its
 // result is there and no error.
 class Follower {

@@ -30,10 +30,6 @@ constexpr std::array<std::string_view, 5> kShownEvents = {"error", "stream_error
 constexpr std::array<std::string_view, 4> kProgramTexts = {
     "<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<turn_aborted>"};
 
-std::optional<std::string> owned(std::optional<std::string_view> text) {
-  return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
 void hide(Builder message) {
   message.setFlags(message.getFlags() | transcript::kNotShown);
 }

@@ -13,7 +13,7 @@
 #include "lib/convert/line_reader.h"
 #include "lib/convert/record_json.h"
 #include "lib/convert/text_fields.h"
-#include "lib/io/file.h"
+#include "lib/io/read_whole.h"
 #include "session/convert.h"
 
 namespace session::convert {
@@ -49,13 +49,6 @@ void with_record(Table table, const json::Value& value, Use use) {
   use(message.getRoot<capnp::AnyPointer>().asReader().getAs<capnp::AnyStruct>());
 }
 
-std::string read_whole(const std::string& path) {
-  const auto file = io::system_files().open(path, io::OpenMode::kRead);
-  std::string text(file->size_bytes(), '\0');
-  io::read_exactly(*file, path, 0, std::as_writable_bytes(std::span(text)));
-  return text;
-}
-
 class JsonConverter : public Converter {
  public:
   [[nodiscard]] SourceFormat format() const override { return SourceFormat::kJson; }
@@ -67,7 +60,7 @@ class JsonConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    const std::string text = read_whole(path);
+    const std::string text = io::read_whole(path);
     const json::Value document = json::parse(text, {.max_depth = kDocumentDepth});
     if (!document.is_object()) bad("line 1, column 1: a session is a JSON object");
     for (const json::Member& member : document.members()) {

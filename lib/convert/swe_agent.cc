@@ -18,10 +18,6 @@ using transcript::Piece;
 using Builder = schema::Message::Builder;
 using Reader = schema::Message::Reader;
 
-std::optional<std::string> owned(std::optional<std::string_view> text) {
-  return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
 // ---- to messages --------------------------------------------------------------------------------
 
 Role role_of(std::string_view word) {
@@ -90,10 +86,7 @@ void read_history(const Value& entry, Builder message) {
   for (const Value& call : calls) pieces.push_back(call_piece(call));
   const auto action = get_text(entry, "action");
   if (calls.empty() && action) pieces.push_back(action_piece(*action));
-  const Value* demo = entry.find("is_demo");
-  if (demo != nullptr && demo->is_bool() && demo->as_bool()) {
-    message.setFlags(transcript::kNotShown);
-  }
+  if (is_true(entry, "is_demo")) message.setFlags(transcript::kNotShown);
   transcript::set_blocks(pieces, message);
 }
 

@@ -9,14 +9,13 @@
 
 #include <array>
 #include <ostream>
-#include <span>
 
 #include "lib/convert/converter.h"
 #include "lib/convert/swe_agent.h"
 #include "lib/convert/text_fields.h"
 #include "lib/convert/transcript.h"
 #include "lib/convert/transcript_work.h"
-#include "lib/io/file.h"
+#include "lib/io/read_whole.h"
 
 namespace session::convert {
 namespace {
@@ -27,13 +26,6 @@ using transcript::Work;
 constexpr std::string_view kDocumentKey = "swe-agent/document";
 constexpr std::string_view kHistory = "history";
 constexpr std::string_view kTrajectory = "trajectory";
-
-std::string read_whole(const std::string& path) {
-  const auto file = io::system_files().open(path, io::OpenMode::kRead);
-  std::string text(file->size_bytes(), '\0');
-  io::read_exactly(*file, path, 0, std::as_writable_bytes(std::span(text)));
-  return text;
-}
 
 std::string entry_key(std::string_view list, std::uint64_t position) {
   return std::string(list) + "/" + transcript::position_key(position);
@@ -160,7 +152,7 @@ class SweAgentConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    const std::string text = read_whole(path);
+    const std::string text = io::read_whole(path);
     Value document = json::parse(text);
     if (!is_trajectory(document)) {
       throw Error(ErrorCode::kBadSource,
@@ -235,6 +227,7 @@ class SweAgentConverter : public Converter {
       }
       if (hides) record.setFlags(record.getFlags() | transcript::kNotShown);
       into.put(entry_key(name, ++position), record.asReader());
+      into.progress(0);  // so that it can be interrupted
     }
   }
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "lib/convert/aca_fields.h"
 #include "lib/convert/residual.h"
+#include "lib/convert/room.h"
 #include "lib/convert/text_fields.h"
 #include "session/error.h"
 
@@ -171,13 +171,13 @@ void read_dependencies(const Value& task, const Place& place, const Exists& exis
 
 void read_estimate(const Value& task, Builder record) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanosPerHour;
-  const auto hours = aca::get_integer(task, "estimatedHours");
+  const auto hours = get_integer(task, "estimatedHours");
   if (hours && *hours > 0 && *hours <= kMost) record.setEstimatedNanos(*hours * kNanosPerHour);
 }
 
 void read_tags(const Value& task, Builder record) {
   const Value* tags = task.find("tags");
-  aca::Room room;
+  Room room;
   if (tags != nullptr && tags->is_array() && room.take(*tags)) {
     set_texts_if(task, "tags", record, &Builder::initTags);
   }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <ostream>
-#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -16,7 +15,7 @@
 #include "lib/convert/taskmaster.h"
 #include "lib/convert/taskmaster_document.h"
 #include "lib/convert/text_fields.h"
-#include "lib/io/file.h"
+#include "lib/io/read_whole.h"
 
 namespace session::convert {
 namespace {
@@ -26,13 +25,6 @@ using json::Value;
 constexpr std::uint64_t kProgressTasks = 256;
 // More than a source can have, which ends at kMaxJsonDepth.
 constexpr std::size_t kMaxTreeDepth = 256;
-
-std::string read_whole(const std::string& path) {
-  const auto file = io::system_files().open(path, io::OpenMode::kRead);
-  std::string text(file->size_bytes(), '\0');
-  io::read_exactly(*file, path, 0, std::as_writable_bytes(std::span(text)));
-  return text;
-}
 
 // ---- in -----------------------------------------------------------------------------------------
 
@@ -265,7 +257,7 @@ class TaskmasterConverter : public Converter {
   }
 
   void read(const std::string& path, ImportContext& into) const override {
-    const std::string text = read_whole(path);
+    const std::string text = io::read_whole(path);
     Value document = json::parse(text);
     if (!taskmaster::has_place_for_tasks(document)) {
       throw Error(ErrorCode::kBadSource,

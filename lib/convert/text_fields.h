@@ -49,6 +49,15 @@ void set_text(std::string_view text, Builder& record,
   return value->text();
 }
 
+[[nodiscard]] inline std::optional<std::string> owned(std::optional<std::string_view> text) {
+  return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+[[nodiscard]] inline bool is_true(const json::Value& object, std::string_view name) {
+  const json::Value* value = object.find(name);
+  return value != nullptr && value->is_bool() && value->as_bool();
+}
+
 // The member as a time; nothing unless it comes back to the letter.
 [[nodiscard]] inline std::optional<TimeText> get_time(const json::Value& object,
                                                       std::string_view name) {

@@ -10,6 +10,7 @@
 #include "format/layout.h"
 #include "lib/convert/line_reader.h"
 #include "lib/convert/residual.h"
+#include "lib/convert/room.h"
 #include "lib/convert/text_fields.h"
 #include "session/error.h"
 
@@ -125,12 +126,16 @@ class Encoder {
     return keep(text, name);
   }
 
-  Value keep(std::string_view text, std::string_view name) {
+  // Nothing if the record has no room for one more.
+  std::optional<Value> keep(std::string_view text, std::string_view name) {
     if (!name.empty() && std::string_view("=~/").find(name.front()) != std::string_view::npos) {
       name.remove_prefix(1);
     }
     Piece piece;
     piece.name = std::string(name);
+    if (!room_.take_bytes(kElementBytes + field_bytes(*piece.name) + field_bytes(text))) {
+      return std::nullopt;
+    }
     piece.text = std::string(text);
     kept_.push_back(std::move(piece));
     const std::string path = path_of(next_block_++);
@@ -140,6 +145,7 @@ class Encoder {
 
   std::vector<Known> known_;
   std::vector<Piece> kept_;
+  Room room_;  // beside that of the blocks that are there already
   std::size_t next_block_ = 0;
 };
 
@@ -222,6 +228,14 @@ class Decoder {
   schema::Message::Reader message_;
 };
 
+std::size_t bytes_of(const Piece& piece) {
+  std::size_t bytes = kElementBytes;
+  for (const auto* text : {&piece.call_id, &piece.name, &piece.text, &piece.input}) {
+    if (*text) bytes += field_bytes(**text);
+  }
+  return bytes;
+}
+
 void set_block(const Piece& piece, Block::Builder block) {
   block.setKind(piece.kind);
   block.setIsError(piece.is_error);
@@ -249,8 +263,11 @@ std::string position_key(std::uint64_t position) {
 }
 
 void set_blocks(const std::vector<Piece>& pieces, schema::Message::Builder message) {
-  if (pieces.empty()) return;
-  auto blocks = message.initBlocks(list_size(pieces.size()));
+  Room room;
+  std::size_t count = 0;
+  while (count < pieces.size() && room.take_bytes(bytes_of(pieces[count]))) ++count;
+  if (count == 0) return;
+  auto blocks = message.initBlocks(list_size(count));
   for (unsigned i = 0; i < blocks.size(); ++i) set_block(pieces[i], blocks[i]);
 }
 

@@ -42,7 +42,7 @@ struct Piece {
   std::optional<std::string> input;
 };
 
-// Fills the message's list of blocks; leaves it absent if there are none.
+// Fills the message's list of blocks as far as there is room; leaves it absent if there are none.
 void set_blocks(const std::vector<Piece>& pieces, schema::Message::Builder message);
 
 // A piece of content no other kind of block fits: kept whole, as JSON.

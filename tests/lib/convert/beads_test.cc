@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "format/layout.h"
 #include "lib/convert/line_reader.h"
 #include "lib/convert/record_json.h"
 #include "lib/convert/text_fields.h"
@@ -175,6 +176,42 @@ TEST(Beads, WritesATaskOfOurOwnAsAnIssueBeadsUnderstands) {
           R"("issue_type":"task","dependencies":[{"issue_id":"k","depends_on_id":"p","type":"parent-child"}]})"));
   task.setStatus(TaskStatus::FAILED);
   EXPECT_EQ(task_to_issue("k", task.asReader()).find("status")->text(), "blocked");
+}
+
+// An issue with a list of `count` elements, and the task's size once its large texts have left it.
+std::string with_list(std::string_view name, std::string_view element, std::size_t count) {
+  std::string text = R"({"id":"bd-1","title":"t",")" + std::string(name) + "\":[";
+  for (std::size_t i = 0; i < count; ++i) (text += i == 0 ? "" : ",") += element;
+  return text + "]}";
+}
+
+TEST(Beads, AListOfAnyLengthFitsTheRecordAndComesBack) {
+  const std::string comment = R"({"id":1,"issue_id":"bd-1","author":"a","text":")";
+  const std::string edge = R"({"issue_id":"bd-1","depends_on_id":"bd-2","type":"blocks"})";
+  for (const std::string& text :
+       {with_list("comments", comment + std::string(3000, 'x') + "\"}", 100),
+        with_list("comments", comment + "x\"}", 20'000),
+        with_list("comments", comment + std::string(5000, 'x') + "\"}", 3000),
+        with_list("dependencies", edge, 20'000), with_list("labels", "\"urgent\"", 20'000)}) {
+    const Imported imported(text);
+    const std::size_t bytes = imported.reader().totalSize().wordCount * sizeof(capnp::word);
+    std::size_t large_bytes = imported.extra().size();
+    for (const auto c : imported.reader().getComments()) {
+      if (c.getText().size() > format::kInlineBytes) large_bytes += c.getText().size();
+    }
+    EXPECT_LT(bytes - large_bytes, format::kMaxRecordBytes / 2) << text.substr(0, 100);
+    EXPECT_TRUE(imported.back() == parse(text)) << text.substr(0, 100);
+  }
+}
+
+TEST(Beads, TheParentIsKnownAlsoBehindMoreEdgesThanFit) {
+  std::string text = with_list(
+      "dependencies", R"({"issue_id":"bd-1","depends_on_id":"bd-2","type":"blocks"})", 20'000);
+  text.insert(text.size() - 2,
+              R"(,{"issue_id":"bd-1","depends_on_id":"bd-0","type":"parent-child"})");
+  const Imported imported(text);
+  EXPECT_EQ(std::string(view(imported.reader().getParent())), "bd-0");
+  EXPECT_TRUE(imported.back() == parse(text));
 }
 
 TEST(Beads, RefusesWhatIsNoIssue) {

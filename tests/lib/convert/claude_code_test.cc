@@ -343,6 +343,22 @@ TEST_F(ClaudeCodeFile, ALargeOutputIsStoredOnceHoweverOftenItIsSaid) {
   EXPECT_EQ(lines_of(exported()), lines_of(text));
 }
 
+TEST_F(ClaudeCodeFile, AMessageOfAnyNumberOfBlocksComesBack) {
+  for (const std::size_t size : {1U, 3000U, 5000U}) {
+    std::string blocks;
+    for (int i = 0; i < (size == 1 ? 20'000 : 3000); ++i) {
+      blocks += (i == 0 ? "" : ",") + (R"({"type":"text","text":")" + std::to_string(i)) +
+                std::string(size, 'x') + "\"}";
+    }
+    const std::string line =
+        R"({"type":"user","uuid":"u","sessionId":"s","message":{"role":"user","content":[)" +
+        blocks + "]}}\n";
+    start_anew();
+    (void)import_text(line);
+    EXPECT_TRUE(lines_of(exported()) == lines_of(line)) << size;
+  }
+}
+
 TEST_F(ClaudeCodeFile, RefusesBadLinesByPlace) {
   EXPECT_EQ(refusal("{\"type\":\"user\"}\n[]\n"),
             "line 2, column 1: a line of a transcript must be a JSON object; "

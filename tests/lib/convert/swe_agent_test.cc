@@ -221,6 +221,31 @@ TEST_F(SweAgentFile, FilesAreThoseTheEditorSaysItShows) {
                                                          {"/w/e.py", "read"}}));
 }
 
+TEST_F(SweAgentFile, AnEntryOfAnyNumberOfCallsComesBack) {
+  std::string calls;
+  for (int i = 0; i < 100; ++i) {
+    calls += (i == 0 ? "" : ",") + (R"({"type":"function","id":"c)" + std::to_string(i)) +
+             R"(","function":{"name":"bash","arguments":")" + std::string(3000, 'x') + "\"}}";
+  }
+  const std::string entry = R"({"role":"assistant","content":"go","tool_calls":[)" + calls + "]}";
+  const std::string text = document({entry}, {});
+  (void)import_text(text);
+  EXPECT_TRUE(back() == parse(text));
+}
+
+TEST_F(SweAgentFile, CanBeInterruptedAtEachEntry) {
+  const std::string path =
+      write("source",
+            document({R"({"role":"user","content":"a"})", R"({"role":"user","content":"b"})"}, {}));
+  int asked = 0;
+  ImportOptions options;
+  options.from = SourceFormat::kSweAgent;
+  options.progress = [&](const Progress&) { return ++asked < 2; };
+  EXPECT_THROW((void)import_sources({path}, session_, options), Error);
+  EXPECT_EQ(asked, 2);
+  EXPECT_FALSE(std::filesystem::exists(session_));
+}
+
 TEST_F(SweAgentFile, RefusesWhatIsNoTrajectory) {
   EXPECT_TRUE(
       refusal("[]").starts_with("line 1, column 1: a SWE-agent trajectory is a JSON object"));
