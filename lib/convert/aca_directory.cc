@@ -39,6 +39,17 @@ std::vector<std::string> sessions_in(const fs::path& directory) {
   return found;
 }
 
+// Links followed on both sides, as far as the paths are there.
+bool is_below(const fs::path& root, const fs::path& path) {
+  std::error_code failed;
+  const fs::path whole_root = fs::weakly_canonical(root / "", failed);
+  if (failed) return false;
+  const fs::path whole = fs::weakly_canonical(fs::absolute(path, failed), failed);
+  if (failed) return false;
+  const fs::path between = whole.lexically_relative(whole_root);
+  return !between.empty() && *between.begin() != "..";
+}
+
 // `enter` says which directories are looked into.
 template <class Enter>
 FileList list(const fs::path& root, Enter enter) {
@@ -137,6 +148,15 @@ FileList list_folder_files(const Source& source) {
     return std::find(source.sessions.begin(), source.sessions.end(), path.string()) ==
            source.sessions.end();
   });
+}
+
+bool is_in(const Source& source, const std::string& path) {
+  std::vector<fs::path> read(source.sessions.begin(), source.sessions.end());
+  if (const auto place = folder_place(source.layout)) {
+    read.push_back(fs::path(source.path) / *place);
+  }
+  return std::any_of(read.begin(), read.end(),
+                     [&](const fs::path& root) { return is_below(root, path); });
 }
 
 std::string read_file(const std::string& path) {

@@ -50,6 +50,10 @@ struct FileList {
 // The files of the .aca around a session that belong to no session.
 [[nodiscard]] FileList list_folder_files(const Source& source);
 
+// Whether a file at `path`, which need not be there, is one of those that importing the source, or
+// one of its sessions, reads.
+[[nodiscard]] bool is_in(const Source& source, const std::string& path);
+
 [[nodiscard]] std::string read_file(const std::string& path);
 
 // A path that stays below the directory it is put behind: relative, no "..", no empty part.

@@ -17,6 +17,7 @@
 #include "lib/convert/aca_fields.h"
 #include "lib/convert/aca_state.h"
 #include "lib/convert/aca_text.h"
+#include "lib/store/tree_diff.h"
 
 namespace session::convert::aca {
 namespace {
@@ -58,6 +59,7 @@ class DirectoryImport {
   }
 
   void run(Writer& writer, const ImportOptions& options, ImportedSource& report) {
+    const auto before = head_of(writer);
     const auto known = known_checkpoints(writer);
     for (CheckpointFile& checkpoint : checkpoints_) {
       if (!checkpoint.has_state) continue;
@@ -78,6 +80,7 @@ class DirectoryImport {
     const CommitResult result = change.commit(commit);
     report.revision = result.revision;
     report.written_bytes += result.written_bytes;
+    count_changes(before, writer.head(), report);
   }
 
   void preview(ImportContext& into) {
@@ -275,6 +278,34 @@ class DirectoryImport {
   }
 
   // ---- commits ----------------------------------------------------------------------------------
+
+  // Nothing in a file that is only being made.
+  static std::optional<Snapshot> head_of(const Writer& writer) {
+    try {
+      return writer.head();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      return std::nullopt;
+    }
+  }
+
+  // From head to head: what went back and forth between the checkpoints is history.
+  static void count_changes(const std::optional<Snapshot>& before, const Snapshot& after,
+                            ImportedSource& report) {
+    report.upserts = 0;
+    report.erases = 0;
+    const auto count = [&](Table table) {
+      if (!before) {
+        report.upserts += after.count(table);
+        return;
+      }
+      store::diff_views(before->view(), after.view(), table, [&](const store::Difference& found) {
+        ++(found.after ? report.upserts : report.erases);
+      });
+    };
+    for (const Table table : kContentTables) count(table);
+    count(Table::kCheckpoints);
+  }
 
   // Checkpoints the session has, with their revisions.
   static std::map<std::string, std::uint64_t> known_checkpoints(Writer& writer) {

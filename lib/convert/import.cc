@@ -1,7 +1,12 @@
+// What all imports have in common: which source goes to which file, and what is left when one of
+// them fails.
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <utility>
 
+#include "lib/convert/aca_directory.h"
 #include "lib/convert/converter.h"
 #include "lib/io/file.h"
 #include "session/convert.h"
@@ -17,6 +22,12 @@ struct Part {
   std::string source;
   const Converter* converter = nullptr;
   std::string session;  // empty where a source has one
+};
+
+// A session file and what goes into it.
+struct Target {
+  std::string path;
+  std::vector<Part> parts;
 };
 
 [[noreturn]] void bad_source(const std::string& what) {
@@ -75,24 +86,53 @@ ImportedSource report_of(const Part& part, const std::string& output) {
   return report;
 }
 
-void import_each(Writer& writer, const std::string& output, const std::vector<Part>& parts,
-                 const ImportOptions& options, ImportReport& report) {
-  for (const Part& part : parts) {
-    ImportedSource source = report_of(part, output);
-    convert::at_source(part.source, [&] {
-      part.converter->import_session(part.source, part.session, writer, options, source);
-    });
+// The head as it was before a source that failed after its first commits, as a new revision: a
+// session must not show half of what came in. Returns what to tell of it.
+Error take_back(Writer& writer, std::uint64_t before, const Error& error) {
+  if (writer.head().revision() == before) return error;
+  const std::string old = std::to_string(before);
+  // An interruption says that nothing came in, which is not so here.
+  std::string text = error.code() == ErrorCode::kInterrupted ? "interrupted" : error.message();
+  try {
+    const CommitResult restored = writer.restore(before);
+    text += "; the head, revision " + std::to_string(restored.revision) +
+            ", has the content of revision " + old +
+            " again, and the checkpoints that came in are kept";
+  } catch (const Error& failure) {
+    text += "; revision " + std::to_string(writer.head().revision()) +
+            " is the head now and holds only a part of the source (" + failure.message() +
+            "); `sessiontool restore " + writer.path() + "@" + old + "` brings the old head back";
+  }
+  return Error(error.code(), text, error.file(), error.offset());
+}
+
+void import_each(Writer& writer, const Target& target, bool is_draft, const ImportOptions& options,
+                 ImportReport& report) {
+  for (const Part& part : target.parts) {
+    ImportedSource source = report_of(part, target.path);
+    // A draft goes whole.
+    const std::uint64_t before = is_draft ? 0 : writer.head().revision();
+    try {
+      convert::at_source(part.source, [&] {
+        part.converter->import_session(part.source, part.session, writer, options, source);
+      });
+    } catch (const Error& error) {
+      if (is_draft) throw;
+      throw take_back(writer, before, error);
+    }
     report.sources.push_back(std::move(source));
   }
 }
 
 // One transaction for all, so that each source is compared with what the one before left; nothing
 // of it is written.
-void compare_each(Writer& writer, const std::string& output, const std::vector<Part>& parts,
-                  const ImportOptions& options, ImportReport& report) {
+void compare_each(Writer& writer, const Target& target, bool is_draft, const ImportOptions& options,
+                  ImportReport& report) {
+  const std::uint64_t head = is_draft ? 0 : writer.head().revision();
   Transaction change = writer.begin();
-  for (const Part& part : parts) {
-    ImportedSource source = report_of(part, output);
+  for (const Part& part : target.parts) {
+    ImportedSource source = report_of(part, target.path);
+    source.revision = head;
     convert::at_source(part.source, [&] {
       ImportContext into(change, options, source, part.converter->origin(), 0);
       part.converter->preview(part.source, part.session, into);
@@ -117,32 +157,142 @@ Writer open_output(const std::string& output, const ImportOptions& options, bool
   return Writer::open(output, open);
 }
 
-void import_into_file(const std::string& output, const std::vector<Part>& parts,
-                      const ImportOptions& options, ImportReport& report) {
-  bool created = false;
-  Writer writer = open_output(output, options, created);
-  if (options.dry_run) {
-    compare_each(writer, output, parts, options, report);
-  } else {
-    import_each(writer, output, parts, options, report);
-    if (created) writer.publish();
+// The error with what stays all the same: whoever tries again should know.
+Error with_what_stays(const Error& error, const ImportReport& report,
+                      const std::set<std::string>& standing) {
+  constexpr std::size_t kMostNamed = 8;
+  std::size_t count = 0;
+  std::string names;
+  for (const ImportedSource& source : report.sources) {
+    if (!standing.contains(source.output) || source.upserts + source.erases == 0) continue;
+    if (++count > kMostNamed) continue;
+    names += (count == 1 ? "" : ", ") + source.source + " (revision " +
+             std::to_string(source.revision) + " of " + source.output + ")";
   }
-  writer.close();
-  report.created = report.created || created;
+  if (count == 0) return error;
+  if (count > kMostNamed) names += " and " + std::to_string(count - kMostNamed) + " more";
+  return Error(error.code(), error.message() + "; imported already: " + names, error.file(),
+               error.offset());
+}
+
+// New files appear when every source is in, so that of a failure none is left.
+void import_targets(const std::vector<Target>& targets, const ImportOptions& options,
+                    ImportReport& report) {
+  std::set<std::string> standing;  // files that stay as they are now, whatever fails later
+  try {
+    std::vector<Writer> drafts;
+    for (const Target& target : targets) {
+      bool created = false;
+      Writer writer = open_output(target.path, options, created);
+      report.created = report.created || created;
+      if (options.dry_run) {
+        compare_each(writer, target, created, options, report);
+        continue;
+      }
+      if (!created) standing.insert(target.path);
+      import_each(writer, target, created, options, report);
+      if (created) {
+        drafts.push_back(std::move(writer));
+      } else {
+        writer.close();
+      }
+    }
+    // Each draft is of a target of its own, in their order.
+    auto target = targets.begin();
+    for (Writer& draft : drafts) {
+      while (standing.contains(target->path)) ++target;
+      draft.publish();
+      standing.insert(target->path);
+      draft.close();
+    }
+  } catch (const Error& error) {
+    throw with_what_stays(error, report, standing);
+  }
+}
+
+// A directory for outputs, made with its parents when missing, and taken away again unless kept.
+// In one that was there before, lock files may stay: a process may be waiting for one.
+class OutputDirectory {
+ public:
+  explicit OutputDirectory(const std::string& path) : path_(path) {
+    std::error_code failed;
+    for (auto at = std::filesystem::absolute(path, failed);
+         !std::filesystem::exists(std::filesystem::symlink_status(at, failed)) &&
+         at != at.parent_path();
+         at = at.parent_path()) {
+      made_.push_back(at);
+    }
+    std::filesystem::create_directories(path, failed);
+    if (failed) throw Error(ErrorCode::kIo, "cannot make it: " + failed.message(), path);
+  }
+  OutputDirectory(const OutputDirectory&) = delete;
+  OutputDirectory& operator=(const OutputDirectory&) = delete;
+  ~OutputDirectory() {
+    if (made_.empty()) return;
+    std::error_code ignored;
+    std::vector<std::filesystem::path> locks;
+    for (std::filesystem::directory_iterator at(path_, ignored), end; at != end && !ignored;
+         at.increment(ignored)) {
+      if (at->path().extension() == ".lock") locks.push_back(at->path());
+    }
+    for (const auto& lock : locks) std::filesystem::remove(lock, ignored);
+    for (const auto& directory : made_) std::filesystem::remove(directory, ignored);
+  }
+  void keep() { made_.clear(); }
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_;  // the innermost first
+};
+
+// An output among the files of its source would be imported into itself the next time, and its lock
+// read like a file of the source, which drops it.
+void refuse_outputs_in_sources(const std::vector<Target>& targets) {
+  for (const Target& target : targets) {
+    for (const Part& part : target.parts) {
+      if (part.converter->format() != SourceFormat::kAca) continue;
+      const auto source = convert::aca::find_source(part.source);
+      if (!source || !convert::aca::is_in(*source, target.path)) continue;
+      throw Error(ErrorCode::kUsage,
+                  "lies in the directory that is imported (" + part.source +
+                      ") and would be imported with it; choose a place outside",
+                  target.path);
+    }
+  }
 }
 
 // Each session to a file of its own name.
-void import_into_directory(const std::string& directory, const std::vector<Part>& parts,
-                           const ImportOptions& options, ImportReport& report) {
-  if (!options.dry_run) {
-    std::error_code failed;
-    std::filesystem::create_directories(directory, failed);
-    if (failed) throw Error(ErrorCode::kIo, "cannot make it: " + failed.message(), directory);
-  }
+std::vector<Target> targets_in(const std::string& directory, const std::vector<Part>& parts) {
+  std::vector<Target> targets;
   for (const Part& part : parts) {
     const auto file = std::filesystem::path(directory) / (part.session + ".session");
-    import_into_file(file.string(), {part}, options, report);
+    const auto found = std::find_if(targets.begin(), targets.end(), [&](const Target& target) {
+      return target.path == file.string();
+    });
+    if (found != targets.end()) {
+      found->parts.push_back(part);
+    } else {
+      targets.push_back({file.string(), {part}});
+    }
   }
+  return targets;
+}
+
+void import_into_file(const std::string& output, const std::vector<Part>& parts,
+                      const ImportOptions& options, ImportReport& report) {
+  const std::vector<Target> targets = {{output, parts}};
+  refuse_outputs_in_sources(targets);
+  import_targets(targets, options, report);
+}
+
+// A dry run needs the directory too, for as long as it lasts: to find out what could not be made.
+void import_into_directory(const std::string& directory, const std::vector<Part>& parts,
+                           const ImportOptions& options, ImportReport& report) {
+  const std::vector<Target> targets = targets_in(directory, parts);
+  refuse_outputs_in_sources(targets);
+  OutputDirectory made(directory);
+  import_targets(targets, options, report);
+  if (!options.dry_run) made.keep();
 }
 
 // Several sessions do not fit one file; one goes to a directory if there is one.

@@ -50,7 +50,8 @@ struct ImportedSource {
   std::string source;
   std::string output;  // the session file it went to
   SourceFormat format = SourceFormat::kJson;
-  std::uint64_t revision = 0;  // the head afterwards; unchanged if `upserts + erases` is 0
+  std::uint64_t revision = 0;  // the head afterwards; unchanged if `upserts + erases` is 0, and in
+                               // a dry run; 0 of a file that is not there
   std::uint64_t upserts = 0;
   std::uint64_t erases = 0;
   std::uint64_t written_bytes = 0;
@@ -66,12 +67,15 @@ struct ImportReport {
 // Imports each source in turn into the session at `output`, one revision each. A new file has the
 // first source as revision 1 and appears only when all are in; on an existing one each source
 // commits the difference to the head, and nothing when there is none. Throws kBadSource with line
-// and column, and then leaves a new file unmade and an existing one at its last whole revision.
-// Checkpoints a source holds (aca) become revisions of their own, before its state.
+// and column, and then leaves a new file unmade and an existing one with the content that the last
+// whole source gave it; the error says which sources are in.
+// Checkpoints a source holds (aca) become revisions of their own, before its state. Where a source
+// fails after some of them, its head is a new revision with the content from before.
 //
 // Where the sources hold several sessions (an aca workspace), `output` is a directory, made when
 // missing, and each session goes to "<its name>.session" there; so does one of aca's if `output` is
-// a directory. Throws kUsage if it is a file.
+// a directory. New files appear together. Throws kUsage if it is a file, and for an output among
+// the files that are imported.
 ImportReport import_sources(const std::vector<std::string>& sources, const std::string& output,
                             const ImportOptions& options = {});
 

@@ -117,21 +117,33 @@ TEST_F(Import, SpeaksOnlyForRecordsOfItsOwnOrigin) {
   }
   (void)import({source("2.jsonl", kSecond)});
   EXPECT_TRUE(Reader::open(path_).head().get<schema::Task>("mine"));
-  {
+  const auto put_a4 = [&](schema::Origin origin) {
     Writer writer = Writer::open(path_);
     auto change = writer.begin();
-    put_task(change, "a-4", {.title = "not of the tracker either"});
+    capnp::MallocMessageBuilder message;
+    auto task = message.initRoot<schema::Task>();
+    task.setTitle("not of the tracker either");
+    task.setOrigin(origin);
+    change.upsert("a-4", task.asReader());
     (void)change.commit();
-  }
+  };
+  const std::string third = std::string(kSecond) + R"({"id":"a-4","title":"four","status":"open"})"
+                                                   "\n";
+  put_a4(schema::Origin::TASKMASTER);
   const Digest before = Reader::open(path_).head().fingerprint();
-  const std::string message = message_of(
-      {source("3.jsonl", std::string(kSecond) + R"({"id":"a-4","title":"four","status":"open"})"
-                                                "\n")});
+  const std::string message = message_of({source("3.jsonl", third)});
   for (const char* part :
-       {"line 3", "\"a-4\"", "sessiontool's", "beads's", "; import it into a file of its own"}) {
+       {"line 3", "\"a-4\"", "taskmaster's", "beads's", "; import it into a file of its own"}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
   EXPECT_EQ(Reader::open(path_).head().fingerprint(), before);
+  // What was written here by hand gives way to the tracker, with a word.
+  put_a4(schema::Origin::NATIVE);
+  const ImportReport report = import({source("3.jsonl", third)});
+  const auto& warnings = report.sources[0].warnings;
+  EXPECT_TRUE(std::any_of(warnings.begin(), warnings.end(), [](const std::string& warning) {
+    return warning.find("\"a-4\" was written here") != std::string::npos;
+  }));
   const std::string own = R"({"table":"tasks","key":"a-2","record":{"title":"taken over"}})"
                           "\n";
   EXPECT_EQ(import({source("own.jsonl", own)}).sources[0].upserts, 1U);
