@@ -182,7 +182,7 @@ class Verification {
   }
 
   VerifyReport unreadable() {
-    if (header_damage_) report_header(*coverage_of(*file_, 0, Scan(0), 0));
+    if (header_damage_) report_header(*coverage_of(*file_, 0, 0, 0));
     Finding finding = FindingLog::make(FindingCode::kNoHead, FindingEffect::kLoss,
                                        "not one frame of a session is left in this file");
     finding.offset = format::kFileHeaderBytes;
@@ -251,8 +251,7 @@ class Verification {
       report_.bytes_checked = format::kFileHeaderBytes + context.bytes;
       report_.frames_checked = context.frames;
     }
-    const Scan nothing(0);
-    const auto coverage = coverage_of(*file_, tag_.value_or(0), scan ? *scan : nothing, end_);
+    const auto coverage = coverage_of(*file_, tag_.value_or(0), end_, known_parity(scan));
     report_header(*coverage);
     transient_.insert(transient_.end(), context.transient.begin(), context.transient.end());
     if (scan) transient_.insert(transient_.end(), scan->transient.begin(), scan->transient.end());
@@ -263,6 +262,14 @@ class Verification {
     if (options_.level != VerifyLevel::kFull) return;
     for (Finding& finding : coverage->findings()) log_.add(std::move(finding));
     if (search_.head && !search_.damaged_offset) check_meaning();
+  }
+
+  // The newest parity group, if the head can be believed about it.
+  [[nodiscard]] std::optional<std::uint64_t> known_parity(const std::optional<Scan>& scan) const {
+    const bool is_damaged = header_damage_ || search_.damaged_offset ||
+                            (scan && !(scan->damages.empty() && scan->stale.empty()));
+    if (is_damaged || !search_.head) return std::nullopt;
+    return search_.head->parity_offset;
   }
 
   // The commits back to the newest trees, as places.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lib/operations/parity_groups.h"
 #include "lib/operations/verify_log.h"
+#include "lib/store/parity.h"
 
 namespace session::operations {
 namespace {
@@ -26,19 +28,22 @@ std::uint64_t outside(const std::vector<ByteRange>& ranges, std::uint64_t begin,
 
 class ParityCoverage : public Coverage {
  public:
-  ParityCoverage(PatientFile& file, std::uint64_t file_tag, std::uint64_t end)
-      : file_(file), tag_(file_tag), end_(end), groups_(find_parity_groups(file, file_tag)) {
-    for (const format::ParityGroup& group : groups_) {
-      covered_.push_back({group.begin, group.end});
-      covered_.push_back({group.parity_begin, group.parity_end()});
+  ParityCoverage(PatientFile& file, std::uint64_t file_tag, std::uint64_t end,
+                 std::optional<std::uint64_t> newest_group)
+      : file_(file), tag_(file_tag), end_(end) {
+    if (newest_group) {
+      use(store::parity_groups(file, file.path(), file_tag, *newest_group));
+    } else {
+      search();
     }
-    covered_ = format::merged(std::move(covered_));
   }
 
   // Reads what the groups cover, but only if something is damaged.
   [[nodiscard]] std::vector<bool> restorable(std::span<const Span> damaged) const override {
     std::vector<bool> answers(damaged.size(), false);
-    if (groups_.empty() || damaged.empty()) return answers;
+    if (damaged.empty()) return answers;
+    if (!is_searched_) search();
+    if (groups_.empty()) return answers;
     const ParityOutcome& found = outcome();
     for (std::size_t i = 0; i < damaged.size(); ++i) {
       const std::uint64_t begin = damaged[i].offset;
@@ -76,6 +81,20 @@ class ParityCoverage : public Coverage {
   }
 
  private:
+  void use(std::vector<format::ParityGroup> groups) const {
+    groups_ = std::move(groups);
+    covered_.clear();
+    for (const format::ParityGroup& group : groups_) {
+      covered_.push_back({group.begin, group.end});
+      covered_.push_back({group.parity_begin, group.parity_end()});
+    }
+    covered_ = format::merged(std::move(covered_));
+  }
+  // Finds groups that the head does not lead to, by reading the whole file.
+  void search() const {
+    use(find_parity_groups(file_, tag_));
+    is_searched_ = true;
+  }
   [[nodiscard]] const ParityOutcome& outcome() const {
     if (!outcome_) outcome_ = check_by_parity(file_, groups_, tag_);
     return *outcome_;
@@ -84,16 +103,17 @@ class ParityCoverage : public Coverage {
   PatientFile& file_;
   std::uint64_t tag_;
   std::uint64_t end_;
-  std::vector<format::ParityGroup> groups_;
-  std::vector<ByteRange> covered_;
+  mutable std::vector<format::ParityGroup> groups_;
+  mutable std::vector<ByteRange> covered_;
+  mutable bool is_searched_ = false;
   mutable std::optional<ParityOutcome> outcome_;
 };
 
 }  // namespace
 
-std::unique_ptr<Coverage> coverage_of(PatientFile& file, std::uint64_t file_tag, const Scan&,
-                                      std::uint64_t end) {
-  return std::make_unique<ParityCoverage>(file, file_tag, end);
+std::unique_ptr<Coverage> coverage_of(PatientFile& file, std::uint64_t file_tag, std::uint64_t end,
+                                      std::optional<std::uint64_t> newest_group) {
+  return std::make_unique<ParityCoverage>(file, file_tag, end, newest_group);
 }
 
 }  // namespace session::operations

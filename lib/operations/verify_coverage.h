@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,8 +27,11 @@ class Coverage {
 };
 
 // Of a file whose committed bytes end at `end`. A file without parity has a coverage too: of
-// nothing.
+// nothing. `newest_group` is the parity group that the head of a file without damage names (0:
+// none), which leads to all others; without it, and once damage is asked about, the whole file is
+// searched for groups.
 [[nodiscard]] std::unique_ptr<Coverage> coverage_of(PatientFile& file, std::uint64_t file_tag,
-                                                    const Scan& scan, std::uint64_t end);
+                                                    std::uint64_t end,
+                                                    std::optional<std::uint64_t> newest_group);
 
 }  // namespace session::operations

@@ -149,6 +149,11 @@ bool TreeCheck::visit(const Expected& page) {
     find(FindingCode::kOverlap, FindingEffect::kLoss, page,
          "a page stands inside of another frame");
   }
+  if (bytes.table != slot(table_)) {
+    find(FindingCode::kLink, FindingEffect::kRestorable, page,
+         "the page says it belongs to table " + std::to_string(bytes.table) +
+             "; it stands in the tree of table " + std::to_string(slot(table_)));
+  }
   if (bytes.stored_size != page.facts.stored_size) {
     find(FindingCode::kCount, FindingEffect::kRestorable, page,
          "the page has a stored size of " + std::to_string(bytes.stored_size) +

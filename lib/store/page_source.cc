@@ -134,7 +134,11 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
   if (frame.header.codec == format::Codec::kNone) {
     if (auto wrong = wrong_payload(frame.header, frame.stored)) return std::move(*wrong);
     checked_.add(offset);
-    return Page{frame.stored.data(), frame.header.stored_size, {}, frame.header.stored_size};
+    return Page{frame.stored.data(),
+                frame.header.stored_size,
+                {},
+                frame.header.stored_size,
+                frame.header.table};
   }
   if (auto page = cached(offset, kind)) return std::move(*page);
   auto buffer = std::make_shared<std::vector<std::byte>>();
@@ -142,7 +146,7 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
   if (const Damage* found = damage_in(raw)) return *found;
   if (auto wrong = wrong_payload(frame.header, *buffer)) return std::move(*wrong);
   Page page{buffer->data(), static_cast<std::uint32_t>(buffer->size()), buffer,
-            frame.header.stored_size};
+            frame.header.stored_size, frame.header.table};
   remember(offset, kind, page);
   return page;
 }
@@ -207,7 +211,7 @@ format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kin
   if (auto wrong = wrong_payload(found, payload)) return std::move(*wrong);
   const bool is_packed = found.codec != format::Codec::kNone;
   Page page{payload.data(), static_cast<std::uint32_t>(payload.size()),
-            is_packed ? std::move(unpacked) : std::move(buffer), found.stored_size};
+            is_packed ? std::move(unpacked) : std::move(buffer), found.stored_size, found.table};
   remember(offset, kind, page);
   return page;
 }

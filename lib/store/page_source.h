@@ -24,7 +24,8 @@ struct Page {
   const std::byte* data = nullptr;
   std::uint32_t size_bytes = 0;
   std::shared_ptr<const void> keep;
-  std::uint32_t stored_size = 0;  // of the payload as it stands in the file
+  std::uint32_t stored_size = 0;  // of load(): of the payload as it stands in the file
+  std::uint16_t table = 0;        // of load(): what its header says, see format::FrameHeader
 
   [[nodiscard]] format::Bytes payload() const { return {data, size_bytes}; }
 };

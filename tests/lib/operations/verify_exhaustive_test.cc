@@ -5,9 +5,12 @@
 
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "format/layout.h"
+#include "session/protect.h"
+#include "session/reader.h"
 #include "tests/lib/operations/verify_support.h"
 #include "tests/support/session_state.h"
 
@@ -16,6 +19,37 @@ namespace {
 
 bool is_exhaustive() {
   return std::getenv("SESSIONTOOL_EXHAUSTIVE") != nullptr;
+}
+
+FileBytes with_parity(const FileBytes& file) {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  ProtectOptions options;
+  options.percent = kUsualParityPercent;
+  options.files = &disk;
+  protect(kDiskPath, options);
+  return disk.contents(kDiskPath);
+}
+
+// What reading shows of a file: its revisions, or that it throws.
+std::map<std::uint64_t, SessionState> all_revisions(const FileBytes& file, ReadMode mode) {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  std::map<std::uint64_t, SessionState> states;
+  const auto unless_damaged = [](const auto& read) {
+    try {
+      read();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kInternal) throw;
+    }
+  };
+  unless_damaged([&] {
+    const Reader reader = read_on(disk, kDiskPath, mode);
+    for (std::uint64_t number = reader.head().info().revision; number > 0; --number) {
+      unless_damaged([&] { states.emplace(number, state_of(reader.at(number))); });
+    }
+  });
+  return states;
 }
 
 struct Sample {
@@ -27,7 +61,8 @@ std::vector<Sample> samples() {
   const bool large = is_exhaustive();
   return {{"SmallSnapshot", [=] { return small_snapshot(large ? 150 : 6); }},
           {"ManyDeltas", [=] { return many_deltas(large ? 80 : 5); }},
-          {"Blobs", [=] { return with_blobs(large ? 9000 : 4200); }}};
+          {"Blobs", [=] { return with_blobs(large ? 9000 : 4200); }},
+          {"BlobsAndParity", [=] { return with_parity(with_blobs(large ? 9000 : 4200)); }}};
 }
 
 class VerifyExhaustive : public testing::TestWithParam<Sample> {};
@@ -65,6 +100,24 @@ TEST_P(VerifyExhaustive, FindsEveryBlockThatIsGone) {
     if (file == whole) continue;
     const Verified verified = verify_bytes(file);
     ASSERT_NE(verified.report.verdict, Verdict::kClean) << "block at " << at;
+  }
+}
+
+// An error is right, and so is the whole truth; anything else is not.
+TEST_P(VerifyExhaustive, NothingWrongIsEverRead) {
+  const FileBytes whole = GetParam().make();
+  const auto truth = all_revisions(whole, ReadMode::kMapped);
+  ASSERT_GE(truth.size(), 2U);
+  const std::size_t step = is_exhaustive() ? 1 : 13;
+  for (std::size_t bit = 0; bit < whole.size() * 8; bit += step) {
+    FileBytes file = whole;
+    flip_bit(file, bit);
+    const auto mode = bit % 2 == 0 ? ReadMode::kMapped : ReadMode::kCopy;
+    for (const auto& [number, state] : all_revisions(file, mode)) {
+      const auto right = truth.find(number);
+      ASSERT_TRUE(right != truth.end()) << "bit " << bit << " made a revision " << number;
+      ASSERT_EQ(right->second.difference(state), "") << "bit " << bit << ", revision " << number;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "format/file_header.h"
 #include "format/frame.h"
 #include "format/page.h"
+#include "session/protect.h"
 #include "tests/lib/operations/verify_support.h"
 #include "tests/support/faulty_reads.h"
 
@@ -131,6 +132,28 @@ TEST(VerifyFindings, ABadSectorAndTheRecordsInIt) {
   EXPECT_EQ(verified.report.revisions_checked, 2U);
 }
 
+// Where the parity is, the head says; only damage makes it worth a search through the whole file.
+TEST(VerifyFindings, AQuickLookAtAProtectedFileLeavesItsLeavesAlone) {
+  SimulatedDisk healthy;
+  healthy.put(kDiskPath, small_snapshot(200));
+  ProtectOptions protection;
+  protection.files = &healthy;
+  protect(kDiskPath, protection);
+  const FileBytes file = healthy.contents(kDiskPath);
+  auto places = std::make_shared<BadPlaces>();
+  const std::size_t leaf = frame(file, kLeaf, 5);
+  places->unreadable = {{leaf, leaf + 1}};
+  FaultyReads disk(places);
+  disk.put(kDiskPath, file);
+  VerifyOptions options;
+  options.level = VerifyLevel::kQuick;
+  const Verified quick = verify_on(disk, options);
+  EXPECT_EQ(quick.report.verdict, Verdict::kClean) << quick.text();
+  EXPECT_EQ(quick.report.uncovered_bytes, 0U);
+  const Verified thorough = verify_on(disk);
+  EXPECT_TRUE(thorough.has(FindingCode::kBadSector)) << thorough.text();
+}
+
 TEST(VerifyFindings, ABadSectorInTheFileHeader) {
   auto places = std::make_shared<BadPlaces>();
   places->unreadable = {{0, 64}};
@@ -217,6 +240,13 @@ TEST(VerifyFindings, WhatWasNeverASessionIsRefused) {
 }
 
 // ---- structure ----------------------------------------------------------------------------------
+
+TEST(VerifyFindings, APageOfAnotherTable) {
+  FileBytes file = small_snapshot();
+  store_header(file, root_of(file, Table::kMessages), 6, static_cast<std::uint8_t>(Table::kEvents));
+  reseal_file(file);
+  expect(file, FindingCode::kLink, Verdict::kRepairable);
+}
 
 TEST(VerifyFindings, APayloadThatDoesNotDecompress) {
   FileBytes file = small_snapshot();
