@@ -266,7 +266,10 @@ Corpus make_corpus(const fs::path& folder) {
   for (const auto& [name, file] : make_sessions(folder)) {
     corpus["open/" + name] = file;
     if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
-    if (name == "blobs" || name == "history" || name == "torn") corpus["verify/" + name] = file;
+    if (name == "blobs" || name == "history" || name == "torn") {
+      corpus["verify/" + name] = file;
+      corpus["repair/" + name] = file;
+    }
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
     if (name == "tree" || name == "deltas") corpus["parity/" + name] = with_parity(folder, file);
   }
@@ -275,6 +278,7 @@ Corpus make_corpus(const fs::path& folder) {
     corpus[name] = {bytes.begin(), bytes.end()};
   }
   corpus["open/parity"] = corpus["parity/tree"];
+  corpus["repair/parity"] = corpus["parity/tree"];
   return corpus;
 }
 

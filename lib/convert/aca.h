@@ -26,9 +26,17 @@ inline constexpr std::string_view kFolderPrefix = "aca/folder/";
 inline constexpr std::string_view kSourceKey = "aca/source";
 inline constexpr std::string_view kStateFile = "meta/session.json";
 
+// What becomes of a session whose state is missing or cannot be read.
+enum class Unreadable : std::uint8_t {
+  kRefused,
+  kSalvaged,  // the newest state that a temporary file or a checkpoint has stands in for it, with a
+              // warning; its own bytes are kept like those of any other broken file
+};
+
 // `id` names one of the sessions in `path`; it may be empty if there is one.
 void import_directory(const std::string& path, const std::string& id, Writer& writer,
-                      const ImportOptions& options, ImportedSource& report);
+                      const ImportOptions& options, ImportedSource& report,
+                      Unreadable unreadable = Unreadable::kRefused);
 // What that would change, for a dry run: the head, and the checkpoints that are new.
 void preview_directory(const std::string& path, const std::string& id, ImportContext& into);
 

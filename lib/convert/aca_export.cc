@@ -34,7 +34,8 @@ class DirectoryExport {
     Value head = records_to_state(snapshot_, [this] { count(); });
     if (!is_from_aca_) fill_in(head);
     write_checkpoints(head);
-    write(place(std::string(kStateFile)), file_text(head));
+    const std::string state(kStateFile);
+    if (!kept_.contains(state)) write(place(state), file_text(head));
     for (const Table table : {Table::kMessages, Table::kEvents}) {
       if (const std::uint64_t left_out = snapshot_.count(table); left_out != 0) {
         warn("aca has no place for " + std::to_string(left_out) + " records of table " +

@@ -37,16 +37,17 @@ struct CheckpointFile {
 
 class DirectoryImport {
  public:
-  DirectoryImport(const std::string& path, const std::string& id) {
+  DirectoryImport(const std::string& path, const std::string& id,
+                  Unreadable unreadable = Unreadable::kRefused) {
     auto source = find_source(path);
     if (!source) throw Error(ErrorCode::kBadSource, no_session(path));
     source_ = std::move(*source);
     directory_ = pick(id);
     is_first_ = directory_ == source_.sessions.front();
     id_ = directory_name(directory_);
-    read_head();
     const FileList list = list_files(directory_);
     files_.insert(list.files.begin(), list.files.end());
+    find_head(unreadable);
     for (const std::string& name : list.skipped) {
       warn(name + " is no regular file and was left out");
     }
@@ -121,6 +122,42 @@ class DirectoryImport {
     return directory_ + "/" + file;
   }
   [[nodiscard]] std::string read(const std::string& file) const { return read_file(path_of(file)); }
+
+  void find_head(Unreadable unreadable) {
+    try {
+      read_head();
+    } catch (const Error& error) {
+      if (unreadable == Unreadable::kRefused || error.code() != ErrorCode::kBadSource) throw;
+      if (!salvage_head(error)) throw;
+    }
+  }
+
+  // The newest state that another file of the session has. False if none can be read.
+  bool salvage_head(const Error& error) {
+    std::string from;
+    std::int64_t newest = 0;
+    for (const std::string& file : files_) {
+      const bool is_copy = file.starts_with("temp/") && file.ends_with(".json");
+      if (!is_copy && !checkpoint_id(file)) continue;
+      try {
+        Value state = json::parse(read(file));
+        if (!state.is_object() || !fits_a_record(state)) continue;
+        const std::int64_t time = time_of({}, state);
+        if (!from.empty() && time < newest) continue;
+        from = file;
+        newest = time;
+        head_ = std::move(state);
+      } catch (const Error& other) {
+        if (other.code() != ErrorCode::kBadSource) throw;
+      }
+    }
+    if (from.empty()) return false;
+    is_salvaged_ = true;
+    warn(kHead + error.message() + "; the state is that of " + from +
+         ", the newest that can be read" +
+         (files_.contains(std::string(kStateFile)) ? "; its bytes are kept" : ""));
+    return true;
+  }
 
   void read_head() {
     at_source(path_of(std::string(kStateFile)), [&] {
@@ -371,7 +408,8 @@ class DirectoryImport {
 
   // Which of the directory's files come back from records.
   [[nodiscard]] std::set<std::string> files_of_records() const {
-    std::set<std::string> made = {std::string(kStateFile)};
+    std::set<std::string> made;
+    if (!is_salvaged_) made.emplace(kStateFile);
     for (const CheckpointFile& checkpoint : checkpoints_) {
       if (checkpoint.is_kept) continue;
       made.insert(checkpoint.path);
@@ -484,7 +522,8 @@ class DirectoryImport {
   std::string directory_;
   std::string id_;
   bool is_first_ = false;
-  std::string head_text_;  // only for the constructor
+  bool is_salvaged_ = false;  // the head's own file cannot be read
+  std::string head_text_;     // only for the constructor
   Value head_;
   std::set<std::string> files_;
   std::vector<CheckpointFile> checkpoints_;
@@ -494,8 +533,8 @@ class DirectoryImport {
 }  // namespace
 
 void import_directory(const std::string& path, const std::string& id, Writer& writer,
-                      const ImportOptions& options, ImportedSource& report) {
-  DirectoryImport(path, id).run(writer, options, report);
+                      const ImportOptions& options, ImportedSource& report, Unreadable unreadable) {
+  DirectoryImport(path, id, unreadable).run(writer, options, report);
 }
 
 void preview_directory(const std::string& path, const std::string& id, ImportContext& into) {

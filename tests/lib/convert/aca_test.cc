@@ -17,6 +17,7 @@
 #include "lib/convert/json.h"
 #include "session/convert.h"
 #include "session/reader.h"
+#include "tests/support/directories.h"
 #include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
 
@@ -29,44 +30,6 @@ using convert::json::Value;
 
 constexpr const char* kSession = ".aca/sessions/0f0e0d0c-0000-4000-8000-000000000001";
 constexpr const char* kCheckpoint = "aaaaaaaa-0000-4000-8000-000000000001";
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-void write(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::map<std::string, std::string> files_below(const fs::path& root) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    if (entry.is_regular_file()) {
-      files[entry.path().lexically_relative(root).generic_string()] = read(entry.path());
-    }
-  }
-  return files;
-}
-
-// Every file of one is in the other: JSON by value, all else byte for byte.
-void expect_same_files(const fs::path& left, const fs::path& right) {
-  const auto wanted = files_below(left);
-  const auto made = files_below(right);
-  for (const auto& [name, text] : wanted) {
-    const auto found = made.find(name);
-    ASSERT_NE(found, made.end()) << name << " is missing";
-    if (text == found->second) continue;
-    ASSERT_TRUE(name.ends_with(".json")) << name << " differs";
-    EXPECT_TRUE(parse(text) == parse(found->second)) << name << " differs";
-  }
-  for (const auto& [name, text] : made) {
-    EXPECT_TRUE(wanted.contains(name)) << name << " was not there";
-  }
-}
 
 ImportReport import(const fs::path& source, const std::string& output) {
   ImportOptions options;
@@ -145,15 +108,15 @@ class AcaSession : public testing::Test {
  protected:
   AcaSession() {
     const std::string early = convert::aca::file_text(parse(state_text("", "")));
-    write(session() / "meta/session.json",
-          convert::aca::file_text(parse(
-              state_text(kTasks, R"("t-1")", listed(kCheckpoint, "2026-03-01T08:10:00.5Z")))));
+    write_text(session() / "meta/session.json",
+               convert::aca::file_text(parse(
+                   state_text(kTasks, R"("t-1")", listed(kCheckpoint, "2026-03-01T08:10:00.5Z")))));
     const std::string stem = std::string("checkpoints/checkpoint_") + kCheckpoint;
-    write(session() / (stem + ".json"), early);
-    write(session() / (stem + ".checksum"), convert::aca::checksum(early));
-    write(session() / "logs/run.log", "line\n\xff");
-    write(workspace() / ".aca/sessions/only-logs/logs/a.txt", "a");
-    write(workspace() / "garden.md", "not aca's");
+    write_text(session() / (stem + ".json"), early);
+    write_text(session() / (stem + ".checksum"), convert::aca::checksum(early));
+    write_text(session() / "logs/run.log", "line\n\xff");
+    write_text(workspace() / ".aca/sessions/only-logs/logs/a.txt", "a");
+    write_text(workspace() / "garden.md", "not aca's");
   }
 
   [[nodiscard]] fs::path workspace() const { return directory_.file("workspace"); }
@@ -243,7 +206,7 @@ TEST_F(AcaSession, HasItsCheckpointsAsRevisions) {
 
 TEST_F(AcaSession, ChangesNothingWhenImportedAgain) {
   (void)import(workspace(), file());
-  const std::string before = read(file());
+  const std::string before = read_text(file());
   const ImportReport report = import(workspace(), file());
   EXPECT_EQ(report.sources.at(0).upserts, 0U);
   EXPECT_EQ(report.sources.at(0).erases, 0U);
@@ -256,21 +219,21 @@ TEST_F(AcaSession, ChangesNothingWhenImportedAgain) {
 
 TEST_F(AcaSession, DoesNotMindTheOrderOfMaps) {
   (void)import(workspace(), file());
-  Value state = parse(read(session() / "meta/session.json"));
+  Value state = parse(read_text(session() / "meta/session.json"));
   Value& tasks = *state.find("task_tree")->find("tasks");
   std::reverse(tasks.members().begin(), tasks.members().end());
   Value& environment = *state.find("execution_context")->find("environment_variables");
   std::reverse(environment.members().begin(), environment.members().end());
-  write(session() / "meta/session.json", convert::aca::file_text(state));
+  write_text(session() / "meta/session.json", convert::aca::file_text(state));
   const ImportReport report = import(workspace(), file());
   EXPECT_EQ(report.sources.at(0).upserts + report.sources.at(0).erases, 0U);
 }
 
 TEST_F(AcaSession, BringsOnlyTheDifferenceIntoAnExistingFile) {
   (void)import(workspace(), file());
-  std::string text = read(session() / "meta/session.json");
+  std::string text = read_text(session() / "meta/session.json");
   text.replace(text.find("\"Sow\""), 5, "\"Weed\"");
-  write(session() / "meta/session.json", text);
+  write_text(session() / "meta/session.json", text);
   fs::remove(session() / "logs/run.log");
   const ImportReport report = import(workspace(), file());
   EXPECT_EQ(report.sources.at(0).upserts, 1U);
@@ -282,19 +245,19 @@ TEST_F(AcaSession, BringsOnlyTheDifferenceIntoAnExistingFile) {
 }
 
 TEST_F(AcaSession, ReportsWhatIsDamagedAndKeepsItByteForByte) {
-  const std::string good = read(session() / "meta/session.json");
+  const std::string good = read_text(session() / "meta/session.json");
   const fs::path checkpoints = session() / "checkpoints";
-  write(checkpoints / "checkpoint_cut.json", good.substr(0, good.size() / 2));
-  write(checkpoints / "checkpoint_empty.json", "");
-  write(checkpoints / "checkpoint_zeros.json", good + std::string(64, '\0'));
-  write(checkpoints / "checkpoint_twice.json", R"({"metadata":{},"metadata":{}})");
-  write(checkpoints / "checkpoint_list.json", "[]");
+  write_text(checkpoints / "checkpoint_cut.json", good.substr(0, good.size() / 2));
+  write_text(checkpoints / "checkpoint_empty.json", "");
+  write_text(checkpoints / "checkpoint_zeros.json", good + std::string(64, '\0'));
+  write_text(checkpoints / "checkpoint_twice.json", R"({"metadata":{},"metadata":{}})");
+  write_text(checkpoints / "checkpoint_list.json", "[]");
   std::string odd = good;
   odd.replace(odd.find("\"Pending\""), 9, "\"Paused\"");
-  write(checkpoints / "checkpoint_odd.json", odd);
-  write(checkpoints / "checkpoint_odd.checksum", "0");
-  write(checkpoints / "checkpoint_gone.checksum", "1");
-  write(session() / "temp/session_x.json", "{");
+  write_text(checkpoints / "checkpoint_odd.json", odd);
+  write_text(checkpoints / "checkpoint_odd.checksum", "0");
+  write_text(checkpoints / "checkpoint_gone.checksum", "1");
+  write_text(session() / "temp/session_x.json", "{");
   fs::remove(workspace() / "garden.md");
 
   const ImportReport report = import(workspace(), file());
@@ -310,12 +273,12 @@ TEST_F(AcaSession, ReportsWhatIsDamagedAndKeepsItByteForByte) {
   EXPECT_TRUE(warns(report, "temp/session_x.json: line"));
   export_to(file(), out().string());
   expect_same_files(workspace(), out());
-  EXPECT_EQ(read(out() / kSession / "checkpoints/checkpoint_odd.json"), odd);
+  EXPECT_EQ(read_text(out() / kSession / "checkpoints/checkpoint_odd.json"), odd);
   EXPECT_EQ(import(workspace(), file()).sources.at(0).upserts, 0U);
 }
 
 TEST_F(AcaSession, IsRefusedWithThePlaceWhenItsStateIsNoJson) {
-  write(session() / "meta/session.json", "{\"metadata\":\n  oops}");
+  write_text(session() / "meta/session.json", "{\"metadata\":\n  oops}");
   try {
     (void)import(workspace(), file());
     FAIL() << "imported";
@@ -325,13 +288,13 @@ TEST_F(AcaSession, IsRefusedWithThePlaceWhenItsStateIsNoJson) {
     EXPECT_NE(error.message().find("line 2, column 3"), std::string::npos) << error.message();
   }
   EXPECT_FALSE(fs::exists(file()));
-  write(session() / "meta/session.json", "");
+  write_text(session() / "meta/session.json", "");
   EXPECT_THROW((void)import(workspace(), file()), Error);
 }
 
 TEST_F(AcaSession, GoesToAFileOfItsOwnAmongSeveral) {
   const fs::path other = workspace() / ".aca/sessions/other";
-  write(other / "meta/session.json", state_text(kTasks, R"("t-1")"));
+  write_text(other / "meta/session.json", state_text(kTasks, R"("t-1")"));
   EXPECT_EQ(aca_sessions(workspace().string()).size(), 2U);
   const ImportReport report = import(workspace(), directory("all"));
   ASSERT_EQ(report.sources.size(), 2U);
@@ -339,26 +302,26 @@ TEST_F(AcaSession, GoesToAFileOfItsOwnAmongSeveral) {
   export_to(directory("all") + "/other.session", directory("other"));
   expect_same_files(other, fs::path(directory("other")) / ".aca/sessions/other");
   EXPECT_FALSE(fs::exists(fs::path(directory("other")) / ".aca/sessions/only-logs"));
-  write(file(), "in the way");
+  write_text(file(), "in the way");
   EXPECT_THROW((void)import(workspace(), file()), Error);
 }
 
 TEST_F(AcaSession, PreviewsWithoutWriting) {
   (void)import(workspace(), file());
-  const std::string before = read(file());
-  std::string text = read(session() / "meta/session.json");
+  const std::string before = read_text(file());
+  std::string text = read_text(session() / "meta/session.json");
   text.replace(text.find("\"Sow\""), 5, "\"Weed\"");
-  write(session() / "meta/session.json", text);
+  write_text(session() / "meta/session.json", text);
   ImportOptions options;
   options.dry_run = true;
   const ImportReport report = import_sources({workspace().string()}, file(), options);
   EXPECT_EQ(report.sources.at(0).upserts, 1U);
-  EXPECT_EQ(read(file()), before);
+  EXPECT_EQ(read_text(file()), before);
 }
 
 TEST_F(AcaSession, IsNotWrittenOverAnything) {
   (void)import(workspace(), file());
-  write(out() / "mine.txt", "x");
+  write_text(out() / "mine.txt", "x");
   EXPECT_THROW(export_to(file(), out().string()), Error);
   EXPECT_EQ(files_below(out()).size(), 1U);
   fs::remove(out() / "mine.txt");
@@ -401,12 +364,13 @@ TEST_F(AcaSession, ListsCheckpointsMadeSince) {
   }
   export_to(file(), out().string());
   const fs::path at = out() / kSession;
-  const Value head = parse(read(at / "meta/session.json"));
+  const Value head = parse(read_text(at / "meta/session.json"));
   const auto& list = head.find("metadata")->find("checkpoints")->items();
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[1].find("description")->text(), "ours");
   const std::string stem = "checkpoints/checkpoint_bbbbbbbb-0000-4000-8000-000000000002";
-  EXPECT_EQ(read(at / (stem + ".checksum")), convert::aca::checksum(read(at / (stem + ".json"))));
+  EXPECT_EQ(read_text(at / (stem + ".checksum")),
+            convert::aca::checksum(read_text(at / (stem + ".json"))));
 }
 
 // ---- changed at random --------------------------------------------------------------------------
@@ -496,14 +460,14 @@ class Mutator {
 
 TEST_F(AcaSession, ComesBackHoweverItsStateWasChanged) {
   std::mt19937_64 random(random_seed());
-  const Value original = parse(read(session() / "meta/session.json"));
+  const Value original = parse(read_text(session() / "meta/session.json"));
   constexpr int kRounds = 25;
   for (int round = 0; round < kRounds; ++round) {
     Value state = original;
     const std::uint64_t seed = random();
     Mutator(seed).mutate(state);
     if (!state.is_object()) continue;
-    write(session() / "meta/session.json", convert::aca::file_text(state));
+    write_text(session() / "meta/session.json", convert::aca::file_text(state));
     // Into a new file, and over what the round before left.
     for (const std::string& name : {std::string("fresh.session"), std::string("old.session")}) {
       if (name.starts_with("fresh")) fs::remove(directory(name));
@@ -514,7 +478,7 @@ TEST_F(AcaSession, ComesBackHoweverItsStateWasChanged) {
       }
       fs::remove_all(out());
       export_to(directory(name), out().string());
-      ASSERT_TRUE(parse(read(out() / "meta/session.json")) == state)
+      ASSERT_TRUE(parse(read_text(out() / "meta/session.json")) == state)
           << "round " << round << ", seed " << seed << ":\n"
           << convert::aca::file_text(state);
     }
@@ -583,7 +547,7 @@ TEST_F(AcaData, MediumComesBackWithItsCheckpoints) {
 TEST_F(AcaData, DirtyComesInWithEachDefectReported) {
   if (!fs::exists(sample("dirty"))) GTEST_SKIP() << "no data folder beside the project";
   round_trip(sample("dirty"));
-  const Value expected = parse(read(sample("dirty") / "EXPECTED.json"));
+  const Value expected = parse(read_text(sample("dirty") / "EXPECTED.json"));
   const Value& state = *expected.find("session.json");
   const auto named = [&](std::string_view list, std::string_view a, std::string_view b,
                          std::string_view words) {

@@ -136,6 +136,13 @@ TEST(VerifyFindings, ABadSectorAndTheRecordsInIt) {
 TEST(VerifyFindings, AQuickLookAtAProtectedFileLeavesItsLeavesAlone) {
   SimulatedDisk healthy;
   healthy.put(kDiskPath, small_snapshot(200));
+  {
+    Writer writer = open_on(healthy);
+    auto change = writer.begin();
+    put_message(change, "0000000002", "What the newest commit vouches for is read at every look.");
+    (void)change.commit(folded());
+    writer.close();
+  }
   ProtectOptions protection;
   protection.files = &healthy;
   protect(kDiskPath, protection);

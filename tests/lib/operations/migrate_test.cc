@@ -1,0 +1,250 @@
+// From format 1 to format 2 and back: every file of the directory comes back, what cannot be read
+// is salvaged and told, and nothing appears that was not checked.
+
+#include "session/migrate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lib/convert/aca_text.h"
+#include "session/reader.h"
+#include "session/verify.h"
+#include "session/writer.h"
+#include "tests/support/directories.h"
+#include "tests/support/records.h"
+#include "tests/support/temp_dir.h"
+
+namespace session::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFirst = "0f0e0d0c-0000-4000-8000-000000000001";
+constexpr const char* kSecond = "0f0e0d0c-0000-4000-8000-000000000002";
+
+std::string state(const std::string& name, const std::string& updated) {
+  return R"({"metadata":{"id":"0f0e0d0c-0000-4000-8000-00000000000a","name":")" + name +
+         R"(","created_at":"2026-03-01T08:00:00Z","last_updated":")" + updated +
+         R"(","checkpoints":[]},"task_tree":{"tasks":{"t-1":{"id":"t-1","title":"Dig",)"
+         R"("status":"Pending","children":[],"dependencies":[]}},"roots":["t-1"]}})";
+}
+
+// A workspace of two sessions, with a checkpoint, a log, a copy cut short, and something else in
+// .aca.
+class Migrate : public testing::Test {
+ protected:
+  Migrate() {
+    for (const char* id : {kFirst, kSecond}) {
+      write_text(directory(id) / "meta/session.json", state(id, "2026-03-01T09:00:00Z"));
+      const std::string early = state("early", "2026-03-01T08:30:00Z");
+      const std::string stem = std::string("checkpoints/checkpoint_aa") + (id + 2);
+      write_text(directory(id) / (stem + ".json"), early);
+      write_text(directory(id) / (stem + ".checksum"), convert::aca::checksum(early));
+      write_text(directory(id) / "logs/run.log", "line\n\xff");
+      write_text(directory(id) / "temp/session_1.json", early.substr(0, 40));
+    }
+    write_text(workspace() / ".aca/settings.toml", "colour = 1\n");
+  }
+
+  [[nodiscard]] fs::path workspace() const { return dir_.file("workspace"); }
+  [[nodiscard]] fs::path directory(const std::string& id) const {
+    return workspace() / ".aca/sessions" / id;
+  }
+  [[nodiscard]] std::string at(const std::string& name) const { return dir_.file(name); }
+
+  [[nodiscard]] MigrateReport go(const std::string& source, const std::string& output,
+                                 unsigned to = kNewestFormat) const {
+    MigrateOptions options;
+    options.to = to;
+    options.output = output;
+    return migrate(source, options);
+  }
+  // What stands in the test's directory.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(dir_.path())) {
+      found.push_back(entry.path().filename().string());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+  static bool warns(const MigratedSession& session, std::string_view words) {
+    return std::any_of(session.warnings.begin(), session.warnings.end(), [&](const auto& warning) {
+      return warning.find(words) != std::string::npos;
+    });
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(Migrate, BringsAWorkspaceOverAndBackAgain) {
+  const MigrateReport there = go(workspace().string(), at("sessions"));
+  ASSERT_EQ(there.sessions.size(), 2U);
+  EXPECT_TRUE(there.is_whole());
+  for (const MigratedSession& session : there.sessions) {
+    EXPECT_EQ(session.checkpoints, 1U);
+    EXPECT_GE(session.records, 2U);
+    EXPECT_EQ(session.bytes, fs::file_size(session.output));
+    EXPECT_EQ(verify(session.output, {}).verdict, Verdict::kClean);
+  }
+  const MigrateReport back = go(at("sessions"), at("back"), 1);
+  EXPECT_TRUE(back.is_whole());
+  expect_same_files(workspace(), at("back"));
+}
+
+TEST_F(Migrate, BringsOneSessionOverAndBackAgain) {
+  (void)go(directory(kFirst).string(), at("one.session"));
+  (void)go(at("one.session"), at("back"), 1);
+  expect_same_files(directory(kFirst), at("back"));
+}
+
+TEST_F(Migrate, LeavesTheSourceAndNothingElse) {
+  const auto before = files_below(workspace());
+  (void)go(workspace().string(), at("sessions"));
+  EXPECT_EQ(files_below(workspace()), before);
+  EXPECT_EQ(names(), (std::vector<std::string>{"sessions", "workspace"}));
+  EXPECT_EQ(files_below(at("sessions")).size(), 2U);
+}
+
+TEST_F(Migrate, ADryRunPutsNothingInPlace) {
+  MigrateOptions options;
+  options.output = at("sessions");
+  options.dry_run = true;
+  const MigrateReport report = migrate(workspace().string(), options);
+  EXPECT_EQ(report.sessions.size(), 2U);
+  EXPECT_EQ(names(), (std::vector<std::string>{"workspace"}));
+}
+
+TEST_F(Migrate, SalvagesAStateThatCannotBeReadAndKeepsItsBytes) {
+  const std::string broken = state("newest", "2026-03-01T10:00:00Z").substr(0, 100);
+  write_text(directory(kFirst) / "meta/session.json", broken);
+  const MigrateReport report = go(workspace().string(), at("sessions"));
+  ASSERT_EQ(report.sessions.size(), 2U);
+  EXPECT_TRUE(warns(report.sessions[0], "the newest that can be read"));
+  const Snapshot head = Reader::open(report.sessions[0].output).head();
+  const auto metadata = head.get<schema::SessionRecord>("metadata");
+  ASSERT_TRUE(metadata);
+  EXPECT_EQ((*metadata)->getMetadata().getName(), "early");
+  (void)go(at("sessions"), at("back"), 1);
+  expect_same_files(workspace(), at("back"));
+}
+
+TEST_F(Migrate, GoesOnWhereOneOfSeveralCannotBeSaved) {
+  fs::remove_all(directory(kSecond) / "checkpoints");
+  write_text(directory(kSecond) / "meta/session.json", "{");
+  const MigrateReport report = go(workspace().string(), at("sessions"));
+  EXPECT_FALSE(report.is_whole());
+  EXPECT_FALSE(report.sessions[0].failure);
+  ASSERT_TRUE(report.sessions[1].failure);
+  EXPECT_EQ(report.sessions[1].failure->code(), ErrorCode::kBadSource);
+  EXPECT_EQ(report.sessions[1].output, "");
+  EXPECT_EQ(files_below(at("sessions")).size(), 1U);
+}
+
+TEST_F(Migrate, TellsOfAChecksumThatIsWrong) {
+  const std::string stem = std::string("checkpoints/checkpoint_aa") + (kFirst + 2);
+  write_text(directory(kFirst) / (stem + ".checksum"), "0000");
+  const MigrateReport report = go(workspace().string(), at("sessions"));
+  EXPECT_TRUE(warns(report.sessions[0], "does not match its checksum"));
+}
+
+TEST_F(Migrate, GoesBackOnlyWithWhatCameFromThere) {
+  Writer::create(at("own.session")).close();
+  try {
+    (void)go(at("own.session"), at("back"), 1);
+    FAIL() << "it did not come from format 1";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+  }
+  EXPECT_FALSE(fs::exists(at("back")));
+}
+
+TEST_F(Migrate, SaysWhatFormat1HasNoPlaceFor) {
+  (void)go(directory(kFirst).string(), at("one.session"));
+  {
+    Writer writer = Writer::open(at("one.session"));
+    auto change = writer.begin();
+    put_message(change, "0000000001", "Shall I dig?");
+    (void)change.commit();
+  }
+  const MigrateReport report = go(at("one.session"), at("back"), 1);
+  EXPECT_TRUE(report.sessions.at(0).is_lossy);
+  EXPECT_TRUE(warns(report.sessions[0], "no place for 1 records of table messages"));
+}
+
+TEST_F(Migrate, RefusesWhatIsThereAndWhatLiesInItsSource) {
+  const auto code = [&](const std::string& output) {
+    try {
+      (void)go(directory(kFirst).string(), output);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  write_text(at("there.session"), "something");
+  EXPECT_EQ(code(at("there.session")), ErrorCode::kExists);
+  EXPECT_EQ(code((directory(kFirst) / "logs/x.session").string()), ErrorCode::kUsage);
+  MigrateOptions options;
+  options.output = at("there.session");
+  options.overwrite = true;
+  EXPECT_TRUE(migrate(directory(kFirst).string(), options).is_whole());
+}
+
+TEST_F(Migrate, FindsOutWhatVersionThereIs) {
+  (void)go(workspace().string(), at("sessions"));
+  const auto old = find_versions(workspace().string());
+  ASSERT_EQ(old.size(), 2U);
+  EXPECT_EQ(old[0].version, 1U);
+  EXPECT_EQ(old[0].session, kFirst);
+  const auto now = find_versions(at("sessions"));
+  ASSERT_EQ(now.size(), 2U);
+  EXPECT_EQ(now[0].version, 2U);
+  write_text(at("other.txt"), "no session");
+  EXPECT_EQ(find_versions(at("other.txt")).at(0).problem->code(), ErrorCode::kNotASession);
+}
+
+TEST(MigrationPlan, IsTheShortestChainOfSteps) {
+  const std::vector<MigrationStep> steps = {{1, 2, "a"}, {2, 1, "b"}, {2, 3, "c"},
+                                            {3, 2, "d"}, {3, 4, "e"}, {1, 3, "f"}};
+  const auto way = [&](unsigned from, unsigned to) {
+    std::string names;
+    for (const MigrationStep& step : plan_migration(from, to, steps)) names += step.what;
+    return names;
+  };
+  EXPECT_EQ(way(1, 1), "");
+  EXPECT_EQ(way(1, 2), "a");
+  EXPECT_EQ(way(1, 4), "fe");
+  EXPECT_EQ(way(3, 1), "db");
+  EXPECT_THROW((void)plan_migration(4, 1, steps), Error);
+}
+
+TEST(MigrationPlan, KnowsTheWayThereAndBack) {
+  EXPECT_EQ(plan_migration(1, 2).size(), 1U);
+  EXPECT_EQ(plan_migration(2, 1).size(), 1U);
+}
+
+class MigrateData : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Samples, MigrateData, testing::Values("small", "medium", "dirty"));
+
+TEST_P(MigrateData, ComesBackTheSame) {
+  const fs::path sample = fs::path(SESSIONTOOL_SHARED_DATA) / "aca" / GetParam();
+  if (!fs::exists(sample)) GTEST_SKIP() << "no data folder beside the project";
+  const TempDir dir;
+  MigrateOptions there;
+  there.output = dir.file("s.session");
+  EXPECT_TRUE(migrate(sample.string(), there).is_whole());
+  MigrateOptions back;
+  back.to = 1;
+  back.output = dir.file("back");
+  EXPECT_TRUE(migrate(there.output, back).is_whole());
+  fs::create_directories(dir.file("wanted"));
+  fs::copy(sample / ".aca", fs::path(dir.file("wanted")) / ".aca", fs::copy_options::recursive);
+  expect_same_files(dir.file("wanted"), dir.file("back"));
+}
+
+}  // namespace
+}  // namespace session::test
