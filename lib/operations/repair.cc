@@ -92,7 +92,9 @@ class Repair {
         result = &rewritten;
         if (!is_clean(rewritten.path())) {
           throw Error(ErrorCode::kInternal,
-                      "what repair made does not verify; the file was left as it was", path_);
+                      "what repair made does not verify (" + wrong_ +
+                          "); the file was left as it was",
+                      path_);
         }
       }
     }
@@ -105,14 +107,19 @@ class Repair {
  private:
   [[nodiscard]] std::string backup_name() const { return path_ + ".damaged-" + stamp_; }
 
-  [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) const {
+  [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
+    wrong_.clear();
+    verifying.on_finding = [this](const Finding& finding) {
+      if (!wrong_.empty() || finding.effect == FindingEffect::kNone) return;
+      wrong_ = std::string(finding_name(finding.code)) + ": " + finding.message;
+    };
     verifying.level = level;
     verifying.files = options_.files;
     verifying.progress = options_.progress;
     return verify(path, verifying).verdict;
   }
-  [[nodiscard]] bool is_clean(const std::string& path) const {
+  [[nodiscard]] bool is_clean(const std::string& path) {
     return check(path, VerifyLevel::kFull) == Verdict::kClean;
   }
 
@@ -249,6 +256,7 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
+  std::string wrong_;  // what the last check found first
 };
 
 }  // namespace
