@@ -96,7 +96,11 @@ std::array<Run, kTableSlots> runs_of(schema::Commit::Reader commit) {
 }
 
 void Overlay::apply(schema::Commit::Reader commit, std::shared_ptr<const void> keep) {
-  const auto runs = runs_of(commit);
+  apply_runs(runs_of(commit), std::move(keep));
+}
+
+void Overlay::apply_runs(const std::array<Run, kTableSlots>& runs,
+                         std::shared_ptr<const void> keep) {
   for (std::size_t table = 0; table < runs.size(); ++table) {
     if (!runs[table].empty()) apply_run(runs_[table], runs[table]);
   }

@@ -32,6 +32,9 @@ class Overlay {
   void apply_all(const std::vector<schema::Commit::Reader>& commits,
                  std::vector<std::shared_ptr<const void>> keeps);
 
+  // Changes of every table on top, which `keep` owns.
+  void apply_runs(const std::array<Run, kTableSlots>& runs, std::shared_ptr<const void> keep);
+
   [[nodiscard]] const Run& table(Table table) const { return runs_[slot(table)]; }
   [[nodiscard]] bool empty() const;
   void clear();

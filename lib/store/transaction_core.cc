@@ -207,10 +207,10 @@ std::optional<AnyEntry> TransactionCore::find(Table table, std::string_view key)
   return AnyEntry(found->key, found->record, std::move(found->keep));
 }
 
-Run TransactionCore::run_of(Table table) const {
+Run TransactionCore::run_of(const Dirty& dirty) {
   Run run;
-  run.reserve(dirty_[slot(table)].size());
-  for (const auto& [key, record] : dirty_[slot(table)]) {
+  run.reserve(dirty.size());
+  for (const auto& [key, record] : dirty) {
     run.push_back({key, record ? record->view() : format::RecordView(), !record});
   }
   return run;
@@ -226,6 +226,19 @@ std::unique_ptr<ViewCursor> TransactionCore::cursor(Table table, std::string_vie
                                    std::vector<const Run*>{&base.overlay.table(table), &run});
   cursor->seek(from);
   return cursor;
+}
+
+std::shared_ptr<const View> TransactionCore::view() const {
+  require_open();
+  const Base& base = below();
+  // A copy shares the records; what changes or is written out later does not concern it.
+  const auto kept = std::make_shared<const std::array<Dirty, kTableSlots>>(dirty_);
+  std::array<Run, kTableSlots> runs;
+  for (const Table table : kAllTables) runs[slot(table)] = run_of((*kept)[slot(table)]);
+  Overlay overlay = base.overlay;
+  overlay.apply_runs(runs, kept);
+  return View::changed(*writer_->head_view(), writer_->pages_so_far(), base.roots,
+                       std::move(overlay));
 }
 
 // Folds what is pending and what is dirty into trees that no commit refers to yet.
@@ -251,6 +264,22 @@ void TransactionCore::spill() {
   dirty_bytes_ = 0;
 }
 
+// A record that was written twice is one record written. What was spilled is not told apart any
+// more, and the first commit's own records are nobody's changes.
+void TransactionCore::count_changes(CommitRequest& request) const {
+  request.upserts = static_cast<std::uint32_t>(std::min<std::uint64_t>(upserts_, ~0U));
+  request.erases = static_cast<std::uint32_t>(std::min<std::uint64_t>(erases_, ~0U));
+  if (staged_ != nullptr || !writer_->has_commit()) return;
+  request.upserts = 0;
+  request.erases = 0;
+  for (const Table table : kAllTables) {
+    if (table == Table::kBlobs) continue;
+    for (const Change& change : request.changes[slot(table)]) {
+      ++(change.is_erased ? request.erases : request.upserts);
+    }
+  }
+}
+
 CommitResult TransactionCore::commit(const CommitOptions& options,
                                      const CheckpointOptions* checkpoint) {
   require_open();
@@ -263,8 +292,7 @@ CommitResult TransactionCore::commit(const CommitOptions& options,
   }
   CommitRequest request;
   for (const Table table : kAllTables) request.changes[slot(table)] = run_of(table);
-  request.upserts = static_cast<std::uint32_t>(std::min<std::uint64_t>(upserts_, ~0U));
-  request.erases = static_cast<std::uint32_t>(std::min<std::uint64_t>(erases_, ~0U));
+  count_changes(request);
   request.message = options.message;
   request.durability = options.durability;
   request.as_snapshot = options.as_snapshot;

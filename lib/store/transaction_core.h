@@ -25,6 +25,8 @@ class TransactionCore {
   bool erase(Table table, std::string_view key);
   [[nodiscard]] std::optional<AnyEntry> find(Table table, std::string_view key) const;
   [[nodiscard]] std::unique_ptr<ViewCursor> cursor(Table table, std::string_view from) const;
+  // All records as a commit would leave them.
+  [[nodiscard]] std::shared_ptr<const View> view() const;
   [[nodiscard]] std::uint64_t changes() const { return upserts_ + erases_; }
   // Nothing to commit: not even a blob.
   [[nodiscard]] bool empty() const {
@@ -45,8 +47,10 @@ class TransactionCore {
   [[nodiscard]] std::optional<Found> find_below(Table table, std::string_view key) const;
   [[nodiscard]] format::Record prepare(Table table, AnyRecord record);
   void put(Table table, std::string_view key, std::optional<format::Record> record);
-  [[nodiscard]] Run run_of(Table table) const;
+  [[nodiscard]] static Run run_of(const Dirty& dirty);
+  [[nodiscard]] Run run_of(Table table) const { return run_of(dirty_[slot(table)]); }
   void spill();
+  void count_changes(CommitRequest& request) const;
   void add_first_records();
   void finish() noexcept;
 

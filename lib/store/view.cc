@@ -121,6 +121,21 @@ std::shared_ptr<const View> View::open(std::shared_ptr<const PageSource> pages,
   return view;
 }
 
+std::shared_ptr<const View> View::changed(const View& revision,
+                                          std::shared_ptr<const PageSource> pages,
+                                          const format::Roots& roots, Overlay overlay) {
+  std::shared_ptr<View> view(new View(std::move(pages), revision.header_));
+  view->info_ = revision.info_;
+  view->info_.fingerprint.reset();  // of other records
+  view->trees_commit_ = revision.trees_commit_;
+  view->pending_ = revision.pending_;
+  view->pending_bytes_ = revision.pending_bytes_;
+  view->roots_ = roots;
+  view->writer_ = revision.writer_;
+  view->overlay_ = std::move(overlay);
+  return view;
+}
+
 void View::load(std::uint64_t commit_offset) {
   std::vector<LoadedCommit> chain;  // newest first
   std::uint64_t chain_bytes = 0;

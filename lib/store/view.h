@@ -46,6 +46,13 @@ class View {
                                                         const format::FileHeader& header,
                                                         std::uint64_t commit_offset);
 
+  // A revision as it would be with other records: what `roots` and `overlay` hold, on `pages`.
+  // Number, history and commits are those of `revision`.
+  [[nodiscard]] static std::shared_ptr<const View> changed(const View& revision,
+                                                           std::shared_ptr<const PageSource> pages,
+                                                           const format::Roots& roots,
+                                                           Overlay overlay);
+
   [[nodiscard]] const RevisionInfo& info() const { return info_; }
   [[nodiscard]] const format::FileHeader& header() const { return header_; }
   [[nodiscard]] const std::shared_ptr<const PageSource>& pages() const { return pages_; }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "format/record.h"
 #include "lib/store/revision_name.h"
 #include "lib/store/transaction_core.h"
 #include "lib/store/writer_core.h"
@@ -26,6 +27,9 @@ std::optional<AnyEntry> Transaction::find(Table table, std::string_view key) con
 }
 Snapshot Transaction::base() const {
   return Snapshot(core_->writer().head_view());
+}
+Snapshot Transaction::so_far() const {
+  return format::guarded([&] { return Snapshot(core_->view()); });
 }
 bool Transaction::empty() const {
   return core_->empty();

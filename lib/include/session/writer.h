@@ -135,6 +135,9 @@ class Transaction {
   [[nodiscard]] std::optional<AnyEntry> find(Table table, std::string_view key) const;
   // The committed state this transaction started from.
   [[nodiscard]] Snapshot base() const;
+  // That state with the changes made so far, as a reader would see it after a commit; later changes
+  // do not show. Good until the transaction ends. Copies the keys that were changed.
+  [[nodiscard]] Snapshot so_far() const;
   [[nodiscard]] bool empty() const;             // nothing changed yet
   [[nodiscard]] std::uint64_t changes() const;  // records written or erased so far
 

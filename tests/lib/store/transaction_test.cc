@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "session/verify.h"
 #include "tests/support/disk_session.h"
 #include "tests/support/records.h"
 #include "tests/support/seed.h"
@@ -50,6 +51,50 @@ TEST_F(InTransaction, ChangesShowOnlyInsideUntilTheyAreCommitted) {
   put_task(change, "a", {.title = "three"});
   EXPECT_EQ(change.commit().revision, 2U);
   EXPECT_EQ(title(writer_.head().get<schema::Task>("a")), "three");
+}
+
+TEST_F(InTransaction, CountsARecordWrittenTwiceOnce) {
+  auto change = writer_.begin();
+  put_task(change, "a", {.title = "one"});
+  put_task(change, "a", {.title = "two"});
+  put_task(change, "b", {.title = "gone"});
+  EXPECT_TRUE(change.erase(Table::kTasks, "b"));
+  (void)change.commit();
+  EXPECT_EQ(writer_.head().info().kind, CommitKind::kDelta);
+  EXPECT_EQ(writer_.head().info().upserts, 1U);
+  EXPECT_EQ(writer_.head().info().erases, 0U);
+  writer_.close();
+  VerifyOptions options;
+  options.files = &disk_;
+  EXPECT_EQ(verify(kDiskPath, options).verdict, Verdict::kClean);
+}
+
+TEST_F(InTransaction, ShowsSoFarWhatACommitWouldLeave) {
+  for (const std::uint64_t limit : {~std::uint64_t{0}, std::uint64_t{1}}) {
+    auto before = writer_.begin();
+    put_task(before, "a", {.title = "one"});
+    put_task(before, "b", {.title = "two"});
+    (void)before.commit();
+    auto change = writer_.begin();
+    change.spill_above(limit);
+    put_task(change, "c", {.title = "three", .parent = "a", .description = std::string(9000, 'd')});
+    EXPECT_TRUE(change.erase(Table::kTasks, "b"));
+    const Snapshot so_far = change.so_far();
+    put_task(change, "a", {.title = "later"});
+    EXPECT_EQ(title(so_far.get<schema::Task>("a")), "one");
+    EXPECT_EQ(title(change.so_far().get<schema::Task>("a")), "later");
+    EXPECT_FALSE(so_far.get<schema::Task>("b"));
+    EXPECT_EQ(so_far.count(Table::kTasks), 2U);
+    ASSERT_EQ(so_far.children("a").size(), 1U);
+    EXPECT_EQ(so_far.children("a")[0].key, "c");
+    const auto whole = so_far.whole(Table::kTasks, *so_far.find(Table::kTasks, "c"));
+    EXPECT_EQ(whole.as<schema::Task>().getDescription().size(), 9000U);
+    EXPECT_EQ(so_far.revision(), change.base().revision());
+    const Digest digest = change.so_far().fingerprint();
+    EXPECT_NE(digest, change.base().fingerprint());
+    (void)change.commit();
+    EXPECT_EQ(writer_.head().fingerprint(), digest);
+  }
 }
 
 TEST_F(InTransaction, EndsWithARollbackAndLeavesNothing) {
