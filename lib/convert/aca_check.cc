@@ -360,11 +360,8 @@ void check_version(const Value& document, Defects& defects) {
 
 // aca passes over what it does not know, and so loses it at its next save.
 void check_members(const json::Member& member, Words& words) {
-  constexpr std::array<std::string_view, 11> kKnown = {
-      "id",           "title",      "description", "status",   "parent_id",        "children",
-      "dependencies", "created_at", "updated_at",  "metadata", "execution_history"};
   for (const json::Member& field : member.value.members()) {
-    if (std::find(kKnown.begin(), kKnown.end(), field.name()) == kKnown.end()) {
+    if (!is_task_member(field.name())) {
       words.push_back(task(member.name()) + " has an unknown member " + json::quote(field.name()));
     }
   }
@@ -372,10 +369,16 @@ void check_members(const json::Member& member, Words& words) {
 
 }  // namespace
 
+bool is_task_member(std::string_view name) {
+  constexpr std::array<std::string_view, 11> kKnown = {
+      "id",           "title",      "description", "status",   "parent_id",        "children",
+      "dependencies", "created_at", "updated_at",  "metadata", "execution_history"};
+  return std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end();
+}
+
 Words shape_findings(const Value& document) {
   Words words;
-  for (const std::string_view part :
-       {"metadata", "task_tree", "execution_context", "file_system_state"}) {
+  for (const std::string_view part : kStateParts) {
     if (get_object(document, part) == nullptr) words.push_back("has no " + std::string(part));
   }
   for (const json::Member& member : *tree_of(document).tasks) {

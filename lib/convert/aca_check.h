@@ -2,13 +2,19 @@
 // What is wrong with a state of aca that is sound JSON: references that lead nowhere, cycles,
 // lists that contradict each other, counts that are wrong, variants nobody knows.
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/convert/json.h"
 
 namespace session::convert::aca {
+
+inline constexpr std::array<std::string_view, 4> kStateParts = {
+    "metadata", "task_tree", "execution_context", "file_system_state"};
+[[nodiscard]] bool is_task_member(std::string_view name);
 
 // What aca itself would refuse to read: no metadata of a task, unknown variants, ...
 [[nodiscard]] std::vector<std::string> shape_findings(const json::Value& document);

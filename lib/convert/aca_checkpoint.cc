@@ -12,8 +12,6 @@ using schema::Checkpoint;
 using schema::Trigger;
 
 constexpr std::string_view kDirectory = "checkpoints/";
-constexpr std::string_view kJson = ".json";
-constexpr std::string_view kSidecar = ".checksum";
 
 // The list keeps the whole text; a description is to be read by people.
 std::string cut(std::string_view text) {
@@ -98,18 +96,19 @@ std::string checkpoint_file(std::string_view id) {
   std::string path(kDirectory);
   path += kCheckpointPrefix;
   path += id;
-  path += kJson;
+  path += kJsonSuffix;
   return path;
 }
 
 std::string sidecar_of(std::string_view json_file) {
-  return std::string(json_file.substr(0, json_file.size() - kJson.size())) + std::string(kSidecar);
+  return std::string(json_file.substr(0, json_file.size() - kJsonSuffix.size())) +
+         std::string(kChecksumSuffix);
 }
 
 std::optional<std::string> checkpoint_id(std::string_view file) {
-  if (!file.starts_with(kDirectory) || !file.ends_with(kJson)) return std::nullopt;
+  if (!file.starts_with(kDirectory) || !file.ends_with(kJsonSuffix)) return std::nullopt;
   file.remove_prefix(kDirectory.size());
-  file.remove_suffix(kJson.size());
+  file.remove_suffix(kJsonSuffix.size());
   if (!file.starts_with(kCheckpointPrefix) || file.find('/') != std::string_view::npos) {
     return std::nullopt;
   }

@@ -16,6 +16,8 @@
 namespace session::convert::aca {
 
 inline constexpr std::string_view kCheckpointPrefix = "checkpoint_";
+inline constexpr std::string_view kJsonSuffix = ".json";
+inline constexpr std::string_view kChecksumSuffix = ".checksum";
 
 // "checkpoints/checkpoint_<id>.json" and the checksum beside a file.
 [[nodiscard]] std::string checkpoint_file(std::string_view id);

@@ -237,13 +237,7 @@ class StateWriter {
   [[nodiscard]] Value write() {
     json::Object tracked = read_files();
     std::map<std::string, json::Array, std::less<>> executions = read_executions();
-    Tree tree;
-    for (Cursor cursor = snapshot_.cursor(Table::kTasks); cursor.valid(); cursor.next()) {
-      const auto task = cursor.record().as<schema::Task>();
-      tree.add(text_of(task.getParent()), task.getRank(), cursor.key());
-      const auto status = static_cast<std::size_t>(task.getStatus());
-      if (status < summary_.tasks_by_status.size()) ++summary_.tasks_by_status[status];
-    }
+    Tree tree = read_tree();
     json::Object tasks;
     each<schema::Task>([&](std::string_view key, schema::Task::Reader task) {
       const auto found = executions.find(key);
@@ -251,14 +245,31 @@ class StateWriter {
                                              found != executions.end() ? std::move(found->second)
                                                                        : json::Array()));
     });
-    summary_.roots = tree.children("");
-    Value document = read_document();
+    Value document = read_document(true);
     place(document, "task_tree", "tasks", std::move(tasks));
     place(document, "file_system_state", "tracked_files", std::move(tracked));
     return document;
   }
 
+  [[nodiscard]] Outline outline() {
+    (void)read_files();
+    (void)read_tree();
+    return {read_document(true), read_document(false)};
+  }
+
  private:
+  Tree read_tree() {
+    Tree tree;
+    for (Cursor cursor = snapshot_.cursor(Table::kTasks); cursor.valid(); cursor.next()) {
+      const auto task = cursor.record().as<schema::Task>();
+      tree.add(text_of(task.getParent()), task.getRank(), cursor.key());
+      const auto status = static_cast<std::size_t>(task.getStatus());
+      if (status < summary_.tasks_by_status.size()) ++summary_.tasks_by_status[status];
+    }
+    summary_.roots = tree.children("");
+    return tree;
+  }
+
   template <class Record, class Use>
   void each(Use use) {
     for (Cursor cursor = snapshot_.cursor(kTableOf<Record>); cursor.valid(); cursor.next()) {
@@ -289,7 +300,8 @@ class StateWriter {
     return executions;
   }
 
-  Value read_document() {
+  // With what the source said beyond the records, or without.
+  Value read_document(bool is_complete) {
     const auto whole = [&](std::string_view key) -> std::optional<WholeRecord> {
       if (const auto entry = snapshot_.find(Table::kSession, key)) {
         return snapshot_.whole(Table::kSession, *entry);
@@ -301,7 +313,12 @@ class StateWriter {
     };
     const auto metadata = whole(kMetadataKey);
     const auto context = whole(kContextKey);
-    return records_to_document(reader(metadata), reader(context), summary_);
+    if (is_complete) return records_to_document(reader(metadata), reader(context), summary_);
+    capnp::MallocMessageBuilder message;
+    message.setRoot(reader(metadata));
+    auto bare = message.getRoot<schema::SessionRecord>();
+    bare.disownExtra();
+    return records_to_document(bare.asReader(), reader(context), summary_);
   }
 
   // Into the object at outer/inner; makes the way there only for what is to be placed.
@@ -350,6 +367,10 @@ void state_to_records(Value document, ImportContext& into) {
 
 Value records_to_state(const Snapshot& snapshot, const std::function<void()>& visit) {
   return format::guarded([&] { return StateWriter(snapshot, visit).write(); });
+}
+
+Outline records_to_outline(const Snapshot& snapshot, const std::function<void()>& visit) {
+  return format::guarded([&] { return StateWriter(snapshot, visit).outline(); });
 }
 
 }  // namespace session::convert::aca

@@ -25,4 +25,13 @@ void state_to_records(json::Value document, ImportContext& into);
 [[nodiscard]] json::Value records_to_state(const Snapshot& snapshot,
                                            const std::function<void()>& visit = {});
 
+// What a state says beside the tasks and tracked files that are records, and what it would say if
+// its source had said nothing more: the difference is the `extra` of session/metadata.
+struct Outline {
+  json::Value document;
+  json::Value derived;
+};
+[[nodiscard]] Outline records_to_outline(const Snapshot& snapshot,
+                                         const std::function<void()>& visit = {});
+
 }  // namespace session::convert::aca

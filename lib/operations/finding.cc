@@ -94,6 +94,18 @@ FindingLayer layer_of(FindingCode code) {
   return finding_kinds().at(static_cast<std::size_t>(code)).layer;
 }
 
+bool is_correctable(FindingCode code) {
+  switch (code) {
+    case FindingCode::kToolCallWithoutResult:
+    case FindingCode::kToolResultWithoutCall:
+    case FindingCode::kFileMissing:
+    case FindingCode::kFileChanged:
+      return false;
+    default:
+      return layer_of(code) == kMeaning;
+  }
+}
+
 std::string_view severity_name(Severity severity) {
   switch (severity) {
     case Severity::kInfo:

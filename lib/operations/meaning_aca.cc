@@ -12,6 +12,7 @@
 #include "lib/convert/aca_fields.h"
 #include "lib/convert/aca_state.h"
 #include "lib/convert/json.h"
+#include "lib/operations/meaning_aca.h"
 #include "lib/operations/meaning_parts.h"
 
 namespace session::operations {
@@ -21,35 +22,6 @@ namespace aca = convert::aca;
 namespace json = convert::json;
 
 constexpr std::string_view kMetadataKey = "metadata";
-constexpr std::string_view kJson = ".json";
-constexpr std::string_view kChecksum = ".checksum";
-
-// Nothing for what the records themselves show.
-std::optional<FindingCode> code_of(aca::DefectKind kind) {
-  switch (kind) {
-    case aca::DefectKind::kChild:
-      return FindingCode::kBrokenChildReference;
-    case aca::DefectKind::kKey:
-      return FindingCode::kKeyDiffersFromId;
-    case aca::DefectKind::kDuplicate:
-      return FindingCode::kDuplicateChild;
-    case aca::DefectKind::kUnlisted:
-      return FindingCode::kUnlistedChild;
-    case aca::DefectKind::kRoots:
-      return FindingCode::kInconsistentRoots;
-    case aca::DefectKind::kTime:
-      return FindingCode::kTimeOrder;
-    case aca::DefectKind::kCount:
-      return FindingCode::kInconsistentCounter;
-    case aca::DefectKind::kVersion:
-      return FindingCode::kForeignVersion;
-    case aca::DefectKind::kReference:
-    case aca::DefectKind::kCircle:
-    case aca::DefectKind::kTaskTime:
-      break;
-  }
-  return std::nullopt;
-}
 
 class AcaRules {
  public:
@@ -78,8 +50,8 @@ class AcaRules {
          cursor.valid() && cursor.key().starts_with(aca::kFilePrefix); cursor.next()) {
       context_.advance();
       const std::string file(cursor.key().substr(aca::kFilePrefix.size()));
-      if (file.ends_with(kChecksum)) checksums_.insert(file);
-      if (!file.ends_with(kJson)) continue;
+      if (file.ends_with(aca::kChecksumSuffix)) checksums_.insert(file);
+      if (!file.ends_with(aca::kJsonSuffix)) continue;
       documents_.insert(file);
       const WholeRecord whole = snapshot.whole(Table::kValues, cursor.entry());
       const auto bytes = whole.as<schema::Value>().getBytes();
@@ -131,8 +103,8 @@ class AcaRules {
   // A checksum that was kept as a file is one that no record gives back: it is wrong, or what it
   // belongs to is not there.
   void check_checksum(const std::string& file) {
-    const std::string stem = file.substr(0, file.size() - kChecksum.size());
-    const std::string document = stem + std::string(kJson);
+    const std::string stem = file.substr(0, file.size() - aca::kChecksumSuffix.size());
+    const std::string document = stem + std::string(aca::kJsonSuffix);
     const auto id = aca::checkpoint_id(document);
     if (!id || documents_.contains(document)) return;
     const std::string key = std::string(aca::kFilePrefix) + file;
@@ -162,10 +134,40 @@ class AcaRules {
 
 }  // namespace
 
+// Nothing for what the records themselves show.
+std::optional<FindingCode> code_of(aca::DefectKind kind) {
+  switch (kind) {
+    case aca::DefectKind::kChild:
+      return FindingCode::kBrokenChildReference;
+    case aca::DefectKind::kKey:
+      return FindingCode::kKeyDiffersFromId;
+    case aca::DefectKind::kDuplicate:
+      return FindingCode::kDuplicateChild;
+    case aca::DefectKind::kUnlisted:
+      return FindingCode::kUnlistedChild;
+    case aca::DefectKind::kRoots:
+      return FindingCode::kInconsistentRoots;
+    case aca::DefectKind::kTime:
+      return FindingCode::kTimeOrder;
+    case aca::DefectKind::kCount:
+      return FindingCode::kInconsistentCounter;
+    case aca::DefectKind::kVersion:
+      return FindingCode::kForeignVersion;
+    case aca::DefectKind::kReference:
+    case aca::DefectKind::kCircle:
+    case aca::DefectKind::kTaskTime:
+      break;
+  }
+  return std::nullopt;
+}
+
+bool is_imported_from_aca(const Snapshot& snapshot) {
+  const auto metadata = snapshot.get<schema::SessionRecord>(kMetadataKey);
+  return metadata && (*metadata)->getOrigin() == schema::Origin::ACA;
+}
+
 void check_imported_aca(MeaningContext& context) {
-  const auto metadata = context.snapshot().get<schema::SessionRecord>(kMetadataKey);
-  if (!metadata || (*metadata)->getOrigin() != schema::Origin::ACA) return;
-  AcaRules(context).run();
+  if (is_imported_from_aca(context.snapshot())) AcaRules(context).run();
 }
 
 }  // namespace session::operations

@@ -68,6 +68,12 @@ void check_bookkeeping(MeaningContext& context);
 void check_imported_aca(MeaningContext& context);
 void check_workspace(MeaningContext& context, const std::string& directory);
 
+// What has to be done before: of these a circle can never be worked off. Tasks that are concurrent
+// or exclude each other say so on both sides.
+[[nodiscard]] inline bool comes_before(schema::DependencyType type) {
+  return type == schema::DependencyType::PREREQUISITE || type == schema::DependencyType::PREFERRED;
+}
+
 // Details that another status would have.
 void check_status(MeaningContext& context, Table table, std::string_view key,
                   schema::TaskStatus status, schema::StatusDetail::Reader detail);

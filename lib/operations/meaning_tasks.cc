@@ -10,12 +10,6 @@ namespace {
 
 using schema::TaskStatus;
 
-// What has to be done before: of these a circle can never be worked off. Tasks that are concurrent
-// or exclude each other say so on both sides.
-bool is_before(schema::DependencyType type) {
-  return type == schema::DependencyType::PREREQUISITE || type == schema::DependencyType::PREFERRED;
-}
-
 class TaskRules {
  public:
   explicit TaskRules(MeaningContext& context) : context_(context), keys_(context.tasks()) {}
@@ -80,7 +74,7 @@ class TaskRules {
       if (at == KeyArena::kNone) {
         find(FindingCode::kMissingDependency, key,
              "the task depends on one that does not exist: " + std::string(target));
-      } else if (is_before(dependency.getType())) {
+      } else if (comes_before(dependency.getType())) {
         edges_.push_back(at);
       }
     }

@@ -9,12 +9,16 @@
 #include <utility>
 
 #include "lib/operations/parity_groups.h"
+#include "lib/operations/recovery.h"
 #include "lib/operations/repair_image.h"
+#include "lib/operations/repair_meaning.h"
 #include "lib/operations/scan.h"
+#include "lib/operations/verify_log.h"
 #include "lib/store/head.h"
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
 #include "session/verify.h"
+#include "session/writer.h"
 
 namespace session {
 namespace operations {
@@ -69,15 +73,24 @@ class Repair {
     const std::unique_ptr<io::Lock> lock = files_.lock(path_);
     Draft image_file(files_, target_ + ".repair-" + stamp_);
     Draft rewritten(files_, target_ + ".rewritten-" + stamp_);
-    const Verdict found = check(path_, VerifyLevel::kDefault);
+    Verdict found = check(path_, VerifyLevel::kDefault);
     if (found == Verdict::kUnreadable) {
       throw Error(ErrorCode::kNotASession, "not one frame of a session is left in this file",
                   path_);
     }
-    if (found == Verdict::kClean && check(path_, VerifyLevel::kFull) == Verdict::kClean) {
-      copy_clean_file(image_file);
+    if (found == Verdict::kClean) found = check(path_, VerifyLevel::kFull);
+    if (found == Verdict::kClean || found == Verdict::kTornTail) refuse_from();
+    Draft* result = &image_file;
+    if (found != Verdict::kClean) {
+      result = mend_damage(image_file, rewritten);
+      if (report_.refused) return std::move(report_);
+    } else if (wants_corrections()) {
+      copy_file(image_file.path());
+    } else {
+      keep_clean_file(image_file);
       return std::move(report_);
     }
+<<<<<<< HEAD
     Draft* result = &image_file;
     restore_bytes(image_file.path());
     if (!is_clean(image_file.path())) {
@@ -98,6 +111,9 @@ class Repair {
         }
       }
     }
+=======
+    if (wants_corrections()) correct(*result);
+>>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
     judge();
     if (report_.refused || options_.dry_run) return std::move(report_);
     put_in_place(*result);
@@ -107,6 +123,10 @@ class Repair {
  private:
   [[nodiscard]] std::string backup_name() const { return path_ + ".damaged-" + stamp_; }
 
+<<<<<<< HEAD
+=======
+  // Counts what a full check finds of meaning.
+>>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
     wrong_.clear();
@@ -117,21 +137,132 @@ class Repair {
     verifying.level = level;
     verifying.files = options_.files;
     verifying.progress = options_.progress;
-    return verify(path, verifying).verdict;
+    correctable_ = 0;
+    verifying.on_finding = [this](const Finding& finding) {
+      if (is_correctable(finding.code)) ++correctable_;
+    };
+    const VerifyReport found = verify(path, verifying);
+    if (options_.fix_semantics) report_.semantic_findings = found.semantic_findings;
+    return found.verdict;
   }
   [[nodiscard]] bool is_clean(const std::string& path) {
     return check(path, VerifyLevel::kFull) == Verdict::kClean;
   }
+  void require_clean(const std::string& path) {
+    if (is_clean(path)) return;
+    throw Error(ErrorCode::kInternal,
+                "what repair made does not verify; the file was left as it was", path_);
+  }
+  [[nodiscard]] bool wants_corrections() const {
+    return options_.fix_semantics && correctable_ != 0;
+  }
+
+  void refuse_from() const {
+    if (options_.from.empty()) return;
+    throw Error(ErrorCode::kUsage,
+                "this file is not damaged; `sessiontool restore " + shell_quoted(path_) + "@" +
+                    options_.from + "` makes an older revision the newest state",
+                path_);
+  }
+
+  // ---- damage -----------------------------------------------------------------------------------
+
+  // Bytes and structure, on copies; the one that is whole. None if that was refused.
+  Draft* mend_damage(Draft& image_file, Draft& rewritten) {
+    restore_bytes(image_file.path());
+    bool is_mended = is_clean(image_file.path());
+    if (!is_mended) {
+      bool exact = true;
+      auto pages = rebuild_pages(image_, exact, options_.progress);
+      report_.bit_exact = report_.bit_exact && exact;
+      std::move(pages.begin(), pages.end(), std::back_inserter(report_.actions));
+      image_.file->sync_data();
+      is_mended = is_clean(image_file.path());
+    }
+    if (is_mended) {
+      if (!options_.from.empty()) go_back(image_file);
+      return &image_file;
+    }
+    report_.bit_exact = false;
+    rewrite_damaged(image_, rewritten.path(), options_, backup_name(), report_);
+    if (report_.refused) {
+      report_.verdict = RepairVerdict::kLossy;
+      report_.actions.clear();
+      report_.revision = 0;
+      return nullptr;
+    }
+    require_clean(rewritten.path());
+    return &rewritten;
+  }
+
+  // ---- commits behind what is whole -------------------------------------------------------------
+
+  [[nodiscard]] Writer open_draft(const Draft& draft) const {
+    WriterOptions writing;
+    writing.files = options_.files;
+    writing.clock = options_.clock;
+    return Writer::open(draft.path(), writing);
+  }
+
+  void go_back(const Draft& draft) {
+    Writer writer = open_draft(draft);
+    const std::uint64_t chosen = writer.at(std::string_view(options_.from)).revision();
+    std::vector<std::uint64_t> behind;
+    writer.head().history([&](const RevisionInfo& info) {
+      if (info.revision <= chosen) return false;
+      behind.insert(behind.begin(), info.revision);
+      return true;
+    });
+    report_.revision = writer.restore(chosen).revision;
+    writer.close();
+    report_.bit_exact = false;
+    report_.actions.push_back(action_of_going_back(chosen, report_.revision, behind));
+    require_clean(draft.path());
+  }
+
+  // One commit with all corrections, and a word of it among the session's recoveries.
+  void correct(const Draft& draft) {
+    Writer writer = open_draft(draft);
+    Transaction change = writer.begin();
+    std::vector<RepairAction> actions = correct_meaning(change, options_.progress);
+    if (actions.empty()) {
+      throw Error(ErrorCode::kInternal, "findings of meaning could not be corrected", path_);
+    }
+    const std::string words = std::to_string(actions.size()) + " corrections of the meaning";
+    RecoveryFacts facts;
+    facts.time_nanos = options_.clock ? options_.clock() : store::system_nanos();
+    facts.revision = change.base().revision() + 1;
+    facts.reason = "findings of meaning";
+    facts.method = words;
+    facts.preserved_as = target_ == path_ ? backup_name() : path_;
+    for (const RepairAction& action : actions) {
+      facts.lost.push_back(std::string(table_name(*action.table)) + " \"" + action.key +
+                           "\": " + action.message + ": " + action.before);
+    }
+    change.upsert(recovery_key(change.so_far().count(Table::kRecoveries)),
+                  recovery_record(facts).view().as<schema::Recovery>());
+    CommitOptions commit;
+    commit.message = "repaired: " + words;
+    report_.revision = change.commit(commit).revision;
+    writer.close();
+    report_.bit_exact = false;
+    std::move(actions.begin(), actions.end(), std::back_inserter(report_.actions));
+    require_clean(draft.path());
+  }
 
   // A clean file is left alone; elsewhere it goes byte for byte.
-  void copy_clean_file(Draft& draft) {
+  void keep_clean_file(Draft& draft) {
     report_.revision = head_revision(path_);
     if (target_ == path_ || options_.dry_run) return;
+    copy_file(draft.path());
+    put_in_place(draft);
+  }
+
+  void copy_file(const std::string& copy) const {
     const std::shared_ptr<io::File> from = files_.open(path_, io::OpenMode::kRead);
-    const std::shared_ptr<io::File> to = files_.open(draft.path(), io::OpenMode::kCreateNew);
+    const std::shared_ptr<io::File> to = files_.open(copy, io::OpenMode::kCreateNew);
     (void)restore_by_parity(*from, *to, {}, 0, options_.progress);
     to->sync_data();
-    put_in_place(draft);
   }
 
   [[nodiscard]] std::uint64_t head_revision(const std::string& path) const {
@@ -246,7 +377,12 @@ class Repair {
   }
 
   void add(RepairStep step, std::uint64_t offset, std::uint64_t length, std::string message) {
-    report_.actions.push_back({step, offset, length, std::move(message)});
+    RepairAction action;
+    action.step = step;
+    action.offset = offset;
+    action.length = length;
+    action.message = std::move(message);
+    report_.actions.push_back(std::move(action));
   }
 
   const RepairOptions& options_;
@@ -256,7 +392,11 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
+<<<<<<< HEAD
   std::string wrong_;  // what the last check found first
+=======
+  std::uint64_t correctable_ = 0;  // findings of meaning in what was checked last
+>>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
 };
 
 }  // namespace
@@ -268,13 +408,17 @@ std::string_view repair_verdict_name(RepairVerdict verdict) {
 }
 
 std::string_view repair_step_name(RepairStep step) {
-  constexpr std::array<std::string_view, 6> kNames = {"parity", "tail",    "header",
-                                                      "page",   "rewrite", "records"};
+  constexpr std::array<std::string_view, 8> kNames = {"parity",  "tail",    "header", "page",
+                                                      "rewrite", "records", "from",   "meaning"};
   return kNames.at(static_cast<std::size_t>(step));
 }
 
 RepairReport repair(const std::string& path, const RepairOptions& options) {
-  return operations::Repair(path, options).run();
+  try {
+    return operations::Repair(path, options).run();
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
 }
 
 }  // namespace session

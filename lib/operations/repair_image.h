@@ -33,9 +33,14 @@ struct Image {
                                                       const ProgressCallback& progress);
 
 // Writes a session anew at `path`: every revision of the image that is whole, and behind them, if
-// the newest is not among them, a revision with all that is left of it. Fills what is stale and
-// lost, and the head's number.
+// the newest is not among them, a revision with all that is left of it; or, where `options.from`
+// asks for it, one with the content of that revision: where that one is damaged itself, the report
+// is refused and nothing stands at `path`. Fills what is stale and lost, and the head's number.
 void rewrite_damaged(const Image& image, const std::string& path, const RepairOptions& options,
                      const std::string& preserved_as, RepairReport& report);
+
+// `behind`: kept revisions newer than the chosen one, oldest first.
+[[nodiscard]] RepairAction action_of_going_back(std::uint64_t chosen, std::uint64_t made,
+                                                const std::vector<std::uint64_t>& behind);
 
 }  // namespace session::operations

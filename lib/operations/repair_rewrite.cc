@@ -8,12 +8,13 @@
 
 #include "format/commit.h"
 #include "format/layout.h"
-#include "lib/convert/time_text.h"
+#include "lib/operations/recovery.h"
 #include "lib/operations/repair_image.h"
 #include "lib/operations/rewrite.h"
 #include "lib/operations/salvage.h"
 #include "lib/operations/scan.h"
 #include "lib/store/head.h"
+#include "lib/store/revision_name.h"
 #include "lib/store/tree.h"
 
 namespace session::operations {
@@ -273,28 +274,6 @@ class Salvage {
   std::array<std::set<std::string>, kTableSlots> lost_records_;
 };
 
-format::Record recovery_record(std::int64_t time, std::uint64_t revision,
-                               const std::string& preserved_as, const RepairReport& report) {
-  capnp::MallocMessageBuilder message;
-  auto record = message.initRoot<schema::Recovery>();
-  record.setTime(time);
-  record.setTimeForm(convert::utc_form(time));
-  record.setRecoveredTo(revision);
-  record.setReason("damage");
-  record.setMethod("written anew from what was left");
-  record.setPreservedAs(preserved_as.c_str());
-  constexpr std::size_t kMaxNamed = 100;
-  const auto count = std::min(report.lost.size(), kMaxNamed);
-  auto lost = record.initLost(static_cast<std::uint32_t>(count));
-  for (std::uint32_t i = 0; i < count; ++i) lost.set(i, report.lost[i].message.c_str());
-  return format::Record::of(record.asReader());
-}
-
-std::string recovery_key(const Records& recoveries) {
-  std::string digits = std::to_string(recoveries.size() + 1);
-  return std::string(digits.size() < 10 ? 10 - digits.size() : 0, '0') + digits;
-}
-
 LostItem lost_revision(std::uint64_t revision, const std::string& why) {
   LostItem item;
   item.revision = revision;
@@ -302,60 +281,203 @@ LostItem lost_revision(std::uint64_t revision, const std::string& why) {
   return item;
 }
 
-}  // namespace
+std::vector<std::string> words_of(const std::vector<LostItem>& lost) {
+  std::vector<std::string> words;
+  words.reserve(lost.size());
+  for (const LostItem& item : lost) words.push_back(item.message);
+  return words;
+}
 
-void rewrite_damaged(const Image& image, const std::string& path, const RepairOptions& options,
-                     const std::string& preserved_as, RepairReport& report) {
-  Salvage salvage(image, report);
-  RewriteOptions rewriting;
-  rewriting.files = options.files;
-  if (image.header) rewriting.header = *image.header;
-  Rewriter rewriter(path, rewriting);
-  const format::FileHeader header = image.header.value_or(format::FileHeader{});
-  std::uint64_t newest = 0;
-  std::set<std::uint64_t> known;
-  for (const RevisionInfo& info : salvage.commits()) {
-    known.insert(info.revision);
-    newest = std::max(newest, info.revision);
-    if (info.parent != 0 && !known.contains(info.parent)) {
-      report.lost.push_back(lost_revision(info.parent, "its commit is damaged"));
+class DamagedRewrite {
+ public:
+  DamagedRewrite(const Image& image, const std::string& path, const RepairOptions& options,
+                 const std::string& preserved_as, RepairReport& report)
+      : image_(image),
+        options_(options),
+        preserved_as_(preserved_as),
+        report_(report),
+        salvage_(image, report),
+        rewriter_(path, rewriting(image, options)) {}
+
+  void run() {
+    add_whole_revisions();
+    const store::HeadSearch search = store::search_head(*image_.patient(), image_.path, image_.tag);
+    const bool has_lost_head = search.damaged_offset.has_value();
+    if (has_lost_head) lose(newest_ + 1, "its commit is damaged");
+    next_ = newest_ + (has_lost_head ? 2 : 1);
+    if (!options_.from.empty()) {
+      go_back();
+    } else if (report_.revision != newest_ || newest_ == 0 || has_lost_head) {
+      add_remains();
     }
-    try {
-      rewriter.add(Snapshot(store::View::open(salvage.pages(), header, info.offset)));
-      report.revision = info.revision;
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kDamaged) throw;
-      report.lost.push_back(lost_revision(info.revision, error.message()));
-    }
+    if (report_.refused) return;
+    rewriter_.finish();
+    RepairAction action;
+    action.step = RepairStep::kRewrite;
+    action.message = "the file was written anew, with " + std::to_string(rewriter_.added()) +
+                     " of its revisions as they were";
+    report_.actions.push_back(std::move(action));
   }
-  if (newest == 0) {
+
+ private:
+  static RewriteOptions rewriting(const Image& image, const RepairOptions& options) {
+    RewriteOptions rewriting;
+    rewriting.files = options.files;
+    if (image.header) rewriting.header = *image.header;
+    return rewriting;
+  }
+
+  void lose(std::uint64_t revision, const std::string& why) {
+    report_.lost.push_back(lost_revision(revision, why));
+  }
+
+  [[nodiscard]] Snapshot open(const RevisionInfo& info) const {
+    return Snapshot(store::View::open(salvage_.pages(),
+                                      image_.header.value_or(format::FileHeader{}), info.offset));
+  }
+
+  void add_whole_revisions() {
+    std::set<std::uint64_t> known;
+    for (const RevisionInfo& info : salvage_.commits()) {
+      known.insert(info.revision);
+      newest_ = std::max(newest_, info.revision);
+      if (info.parent != 0 && !known.contains(info.parent)) {
+        lose(info.parent, "its commit is damaged");
+      }
+      try {
+        rewriter_.add(open(info));
+        report_.revision = info.revision;
+        whole_.push_back(info);
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDamaged) throw;
+        lose(info.revision, error.message());
+      }
+    }
+    if (newest_ != 0) return;
     LostItem item;
     item.message =
         "every commit is destroyed, and with them all revisions: what pages still held was put "
         "together, and records that had been deleted may be among it";
-    report.lost.push_back(std::move(item));
+    report_.lost.push_back(std::move(item));
   }
-  const store::HeadSearch search = store::search_head(*image.patient(), image.path, image.tag);
-  const bool has_lost_head = search.damaged_offset.has_value();
-  if (has_lost_head) {
-    report.lost.push_back(lost_revision(newest + 1, "its commit is damaged"));
+
+  [[nodiscard]] std::int64_t time() const {
+    return options_.clock ? options_.clock() : store::system_nanos();
   }
-  if (report.revision != newest || newest == 0 || has_lost_head) {
-    const std::int64_t time = options.clock ? options.clock() : store::system_nanos();
-    const std::uint64_t number = newest + (has_lost_head ? 2 : 1);
-    salvage.collect();
-    Records& recoveries = salvage.state()[slot(Table::kRecoveries)];
-    recoveries.emplace(recovery_key(recoveries),
-                       recovery_record(time, number, preserved_as, report));
-    rewriter.add_state(salvage.state(), *salvage.pages(), number, time, "repaired");
-    report.revision = number;
+
+  // The newest state, from what is left of it.
+  void add_remains() {
+    const std::int64_t now = time();
+    salvage_.collect();
+    Records& recoveries = salvage_.state()[slot(Table::kRecoveries)];
+    recoveries.emplace(recovery_key(recoveries.size()),
+                       recovery_record({now, next_, "damage", "written anew from what was left",
+                                        preserved_as_, words_of(report_.lost)}));
+    rewriter_.add_state(salvage_.state(), *salvage_.pages(), next_, now, "repaired");
+    report_.revision = next_;
   }
-  rewriter.finish();
+
+  // The newest state becomes that of a revision that was asked for.
+  void go_back() {
+    const auto found = chosen_revision();
+    if (!found) return;
+    const RevisionInfo& chosen = *found;
+    const std::int64_t now = time();
+    const std::string method = "back to revision " + std::to_string(chosen.revision);
+    const Snapshot last = open(whole_.back());
+    rewriter_.add_again(
+        open(chosen), next_, now, "repaired: " + method,
+        recovery_key(last.count(Table::kRecoveries)),
+        recovery_record({now, next_, "damage", method, preserved_as_, words_of(report_.lost)}));
+    report_.revision = next_;
+    std::vector<std::uint64_t> behind;
+    for (const RevisionInfo& info : whole_) {
+      if (info.revision > chosen.revision) behind.push_back(info.revision);
+    }
+    report_.actions.push_back(action_of_going_back(chosen.revision, next_, behind));
+  }
+
+  // Nothing, and refused, if it cannot be read whole.
+  [[nodiscard]] std::optional<RevisionInfo> chosen_revision() {
+    if (whole_.empty()) {
+      refuse("not one revision of this file is whole");
+      return std::nullopt;
+    }
+    std::uint64_t number = 0;
+    try {
+      number = store::resolve_revision(open(whole_.back()).view(), options_.from);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      number = revision_of_lost_name();
+      if (number == 0) throw;
+    }
+    const auto found = std::find_if(whole_.begin(), whole_.end(), [&](const RevisionInfo& info) {
+      return info.revision == number;
+    });
+    if (found != whole_.end()) return *found;
+    refuse("revision " + std::to_string(number) + " is damaged itself and cannot be read whole");
+    return std::nullopt;
+  }
+
+  void refuse(std::string why) {
+    report_.refused = true;
+    report_.refusal = std::move(why);
+  }
+
+  // What no whole revision knows: the number or checkpoint of one that is lost; 0 if none is called
+  // so.
+  [[nodiscard]] std::uint64_t revision_of_lost_name() const {
+    for (const LostItem& item : report_.lost) {
+      if (item.revision != 0 && std::to_string(item.revision) == options_.from) {
+        return item.revision;
+      }
+    }
+    for (const RevisionInfo& info : salvage_.commits()) {
+      const bool is_named =
+          std::to_string(info.revision) == options_.from ||
+          (!info.checkpoint.empty() && info.checkpoint.starts_with(options_.from));
+      if (is_named) return info.revision;
+    }
+    return 0;
+  }
+
+  const Image& image_;
+  const RepairOptions& options_;
+  const std::string& preserved_as_;
+  RepairReport& report_;
+  Salvage salvage_;
+  Rewriter rewriter_;
+  std::vector<RevisionInfo> whole_;
+  std::uint64_t newest_ = 0;  // that a commit names
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+RepairAction action_of_going_back(std::uint64_t chosen, std::uint64_t made,
+                                  const std::vector<std::uint64_t>& behind) {
+  constexpr std::size_t kNamed = 8;
   RepairAction action;
-  action.step = RepairStep::kRewrite;
-  action.message = "the file was written anew, with " + std::to_string(rewriter.added()) +
-                   " of its revisions as they were";
-  report.actions.push_back(std::move(action));
+  action.step = RepairStep::kFrom;
+  action.message =
+      "revision " + std::to_string(made) + " has the content of revision " + std::to_string(chosen);
+  if (behind.empty()) {
+    action.message += ", the newest that is whole";
+    return action;
+  }
+  action.message += "; newer than that, and kept as they were: ";
+  for (std::size_t i = 0; i < std::min(behind.size(), kNamed); ++i) {
+    action.message += (i == 0 ? "" : ", ") + std::to_string(behind[behind.size() - 1 - i]);
+  }
+  if (behind.size() > kNamed) {
+    action.message += " and " + std::to_string(behind.size() - kNamed) + " more";
+  }
+  return action;
+}
+
+void rewrite_damaged(const Image& image, const std::string& path, const RepairOptions& options,
+                     const std::string& preserved_as, RepairReport& report) {
+  DamagedRewrite(image, path, options, preserved_as, report).run();
 }
 
 }  // namespace session::operations

@@ -209,6 +209,35 @@ void Rewriter::add_state(const std::array<Records, kTableSlots>& state,
   before_.reset();
 }
 
+void Rewriter::add_again(const Snapshot& snapshot, std::uint64_t number, std::int64_t time_nanos,
+                         const std::string& message, std::string_view recovery_key,
+                         const format::Record& recovery) {
+  RevisionInfo info;
+  info.revision = number;
+  info.time_nanos = time_nanos;
+  info.kind = CommitKind::kSnapshot;
+  Changes changes;
+  store::CommitRequest request;
+  commit(request, [&] {
+    collect_difference(snapshot.view(), changes);
+    // Bookkeeping goes on, and the blobs it may need stay; what was added once is there.
+    for (const Table table : {Table::kUpkeep, Table::kCheckpoints, Table::kRecoveries}) {
+      changes.runs[slot(table)].clear();
+    }
+    std::erase_if(changes.runs[slot(Table::kBlobs)],
+                  [](const Change& change) { return change.is_erased; });
+    move_blobs(snapshot.view(), changes);
+    changes.runs[slot(Table::kRecoveries)].push_back({recovery_key, recovery.view(), false});
+    request.changes = changes.runs;
+    request.kept = &info;
+    request.message = message;
+    for (const Run& run : changes.runs) {
+      for (const Change& change : run) ++(change.is_erased ? request.erases : request.upserts);
+    }
+  });
+  before_.reset();
+}
+
 void Rewriter::finish() {
   writer_->publish();
   writer_->close();

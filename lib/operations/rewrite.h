@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
@@ -45,6 +46,12 @@ class Rewriter {
   using Records = std::map<std::string, format::Record, std::less<>>;
   void add_state(const std::array<Records, kTableSlots>& state, const store::PageSource& pages,
                  std::uint64_t revision, std::int64_t time_nanos, const std::string& message);
+
+  // The content of a revision that was added becomes the newest, as revision `number`; checkpoints
+  // and other bookkeeping stay those of the revision added last, with `recovery` in addition.
+  void add_again(const Snapshot& revision, std::uint64_t number, std::int64_t time_nanos,
+                 const std::string& message, std::string_view recovery_key,
+                 const format::Record& recovery);
 
   [[nodiscard]] std::uint64_t added() const { return added_; }
   void finish();

@@ -17,9 +17,10 @@ Finding FindingLog::make(FindingCode code, FindingEffect effect, std::string mes
 }
 
 std::string FindingLog::command_for(const Finding& finding) const {
-  // What a session means is for whoever keeps it to mend: no command does it.
-  if (layer_of(finding.code) == FindingLayer::kMeaning) return {};
   std::string repair = "sessiontool repair " + quoted_path_;
+  if (layer_of(finding.code) == FindingLayer::kMeaning) {
+    return is_correctable(finding.code) ? repair + " --fix-semantics" : std::string();
+  }
   if (finding.code == FindingCode::kTornTail) return repair;
   switch (finding.effect) {
     case FindingEffect::kNone:

@@ -101,6 +101,9 @@ struct FindingKind {
 [[nodiscard]] std::string_view finding_name(FindingCode code);
 [[nodiscard]] std::optional<FindingCode> finding_from_name(std::string_view name);
 [[nodiscard]] FindingLayer layer_of(FindingCode code);
+// Of the layer "meaning": whether `repair --fix-semantics` corrects it. What only the world outside
+// of the session could tell (a tool's answer, a file) is not.
+[[nodiscard]] bool is_correctable(FindingCode code);
 [[nodiscard]] std::string_view severity_name(Severity severity);
 [[nodiscard]] std::string_view effect_name(FindingEffect effect);
 

@@ -10,6 +10,17 @@
 // pages are filled with the newest older version of their records, which are called stale, and
 // what remains lost is listed.
 //
+// Asked for, it then corrects what can be corrected of the findings of meaning, in one commit at
+// the end of the result: what a task, message or list said before stands in the revision before and
+// in the action that tells of it; what a record of its own is needed for is kept as a value under
+// "sessiontool/set-aside/". Nothing is invented: what a tool answered, or what a file should hold,
+// is left as a finding. Memory: that of checking the meaning, and some for each finding.
+//
+//   repair("work.session", {.fix_semantics = true});
+//
+// Or, of a damaged file, an older revision of your choice becomes the newest state (`from`),
+// instead of what is left of the newest.
+//
 // The result is a new file, verified in full before it takes the name of the old one; the old one
 // is kept beside it. A crash at any point leaves the original, under its name or as the backup.
 
@@ -21,6 +32,7 @@
 #include <vector>
 
 #include "session/error.h"
+#include "session/finding.h"
 #include "session/progress.h"
 #include "session/table.h"
 
@@ -31,10 +43,14 @@ class FileSystem;
 }
 
 struct RepairOptions {
-  std::string output;        // empty: in place of the damaged file, which is kept beside it
-  bool overwrite = false;    // of `output`
-  bool dry_run = false;      // make and verify the result, then throw it away
-  bool accept_loss = false;  // without it, a repair that loses something is refused
+  std::string output;          // empty: in place of the damaged file, which is kept beside it
+  bool overwrite = false;      // of `output`
+  bool dry_run = false;        // make and verify the result, then throw it away
+  bool accept_loss = false;    // without it, a repair that loses something is refused
+  bool fix_semantics = false;  // correct findings of meaning as well
+  // A revision by name (number, checkpoint, time, as Reader::at takes it) whose content becomes the
+  // newest state, in a revision of its own. For damaged files; empty: the newest state there is.
+  std::string from;
   ProgressCallback progress;
   io::FileSystem* files = nullptr;
   std::function<std::int64_t()> clock;  // nanoseconds since 1970; empty: the system's
@@ -42,14 +58,23 @@ struct RepairOptions {
 
 enum class RepairVerdict : std::uint8_t {
   kClean,      // nothing was damaged, nothing was done
-  kRestored,   // every revision is whole again
+  kRestored,   // every revision is whole again; findings of meaning may have been corrected
   kRecovered,  // the newest state is whole, but not every older revision is there
   kLossy,      // something of the newest state is stale or lost
 };
 // "clean", "restored", ...
 [[nodiscard]] std::string_view repair_verdict_name(RepairVerdict verdict);
 
-enum class RepairStep : std::uint8_t { kParity, kTail, kHeader, kPage, kRewrite, kRecords };
+enum class RepairStep : std::uint8_t {
+  kParity,
+  kTail,
+  kHeader,
+  kPage,
+  kRewrite,
+  kRecords,
+  kFrom,     // an older revision became the newest state
+  kMeaning,  // a correction; the fields from `finding` on say of what
+};
 [[nodiscard]] std::string_view repair_step_name(RepairStep step);
 
 struct RepairAction {
@@ -57,6 +82,12 @@ struct RepairAction {
   std::uint64_t offset = 0;  // of the bytes concerned in the damaged file
   std::uint64_t length = 0;
   std::string message;
+  // Of a correction: the code of the finding, the record, and what it said before and says now.
+  std::optional<FindingCode> finding;
+  std::optional<Table> table;
+  std::string key;
+  std::string before;
+  std::string after;
 };
 
 // A record of which only an older version is left.
@@ -77,18 +108,24 @@ struct LostItem {
 
 struct RepairReport {
   RepairVerdict verdict = RepairVerdict::kClean;
-  bool bit_exact = true;  // the result is what the file was before it was damaged, to the bit
+  bool bit_exact = true;  // the result is what the file was before it was damaged, to the bit;
+                          // false where corrections were added to it
   bool refused = false;   // something would be lost and that was not accepted: nothing was changed
+  std::string refusal;    // of a refusal that accepting loss would not change: why
   std::vector<RepairAction> actions;
   std::vector<StaleRecord> stale;
   std::vector<LostItem> lost;
   std::string output;          // the repaired file; empty if none was made
   std::string backup;          // the damaged original; empty if it stands where it stood
   std::uint64_t revision = 0;  // the head of the result
+  // Findings of meaning that are left, where their correction was asked for.
+  std::optional<std::uint64_t> semantic_findings;
 };
 
 // Throws kNotASession where not one frame of a session is left, kLocked while a writer holds the
-// file, kExists for an output that is there, kIo.
+// file, kExists for an output that is there, kIo. With `from`: kUsage for a file that is not
+// damaged (Writer::restore is for those), kNotFound for no such revision; one that cannot be read
+// whole is refused. Nothing was changed then.
 RepairReport repair(const std::string& path, const RepairOptions& options = {});
 
 }  // namespace session

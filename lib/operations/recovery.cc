@@ -1,0 +1,36 @@
+#include "lib/operations/recovery.h"
+
+#include <capnp/message.h>
+
+#include <algorithm>
+
+#include "lib/convert/text_fields.h"
+#include "session/schema/record.capnp.h"
+
+namespace session::operations {
+
+format::Record recovery_record(const RecoveryFacts& facts) {
+  constexpr std::size_t kMaxNamed = 100;
+  capnp::MallocMessageBuilder message;
+  auto record = message.initRoot<schema::Recovery>();
+  record.setTime(facts.time_nanos);
+  record.setTimeForm(convert::utc_form(facts.time_nanos));
+  record.setRecoveredTo(facts.revision);
+  record.setReason(facts.reason.c_str());
+  record.setMethod(facts.method.c_str());
+  record.setPreservedAs(facts.preserved_as.c_str());
+  const std::size_t count = std::min(facts.lost.size(), kMaxNamed);
+  auto lost = record.initLost(static_cast<std::uint32_t>(count));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    convert::copy_text(facts.lost[i], lost.init(i, convert::list_size(facts.lost[i].size())));
+  }
+  return format::Record::of(record.asReader());
+}
+
+std::string recovery_key(std::uint64_t count) {
+  constexpr std::size_t kDigits = 10;
+  std::string digits = std::to_string(count + 1);
+  return std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0') + digits;
+}
+
+}  // namespace session::operations
