@@ -19,20 +19,6 @@ std::string_view view(kj::StringPtr text) {
   return {text.begin(), text.size()};
 }
 
-// "createdAt" -> "created_at"
-std::string snake_case(std::string_view name) {
-  std::string result;
-  for (const char c : name) {
-    if (c >= 'A' && c <= 'Z') {
-      result += '_';
-      result += static_cast<char>(c - 'A' + 'a');
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
 class Plans {
  public:
   Plans() {
@@ -71,7 +57,7 @@ class Plans {
       return std::nullopt;
     }
     FieldPlan plan;
-    plan.name = snake_case(name);
+    plan.name = json_name(name);
     plan.field = field;
     const auto type = field.getType();
     switch (type.which()) {
@@ -141,7 +127,7 @@ class Plans {
   static void enumeration(FieldPlan& plan, capnp::EnumSchema schema) {
     plan.shape = Shape::kEnum;
     for (const auto enumerant : schema.getEnumerants()) {
-      const std::string name = snake_case(view(enumerant.getProto().getName()));
+      const std::string name = json_name(view(enumerant.getProto().getName()));
       if (name == "unset" || name == "native") plan.silent = enumerant.getOrdinal();
       plan.enumerants.push_back(name);
     }
@@ -163,6 +149,19 @@ class Plans {
 };
 
 }  // namespace
+
+std::string json_name(std::string_view name) {
+  std::string result;
+  for (const char c : name) {
+    if (c >= 'A' && c <= 'Z') {
+      result += '_';
+      result += static_cast<char>(c - 'A' + 'a');
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
 
 const FieldPlan* StructPlan::find(std::string_view name) const noexcept {
   const auto at = std::lower_bound(

@@ -53,6 +53,9 @@ struct StructPlan {
   [[nodiscard]] const FieldPlan* find(std::string_view name) const noexcept;
 };
 
+// What a field of the schema is called in JSON: "createdAt" -> "created_at".
+[[nodiscard]] std::string json_name(std::string_view field);
+
 // Lives as long as the program; any thread.
 [[nodiscard]] const StructPlan& plan_of(capnp::StructSchema schema);
 

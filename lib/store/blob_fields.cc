@@ -147,12 +147,6 @@ std::unique_ptr<capnp::MallocMessageBuilder> copy_of(format::RecordView record) 
   return message;
 }
 
-capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record) {
-  const auto pointers = record.getPointerSection();
-  if (pointers.size() == 0 || pointers[0].isNull()) return {};
-  return pointers[0].getAs<capnp::List<schema::BlobRef>>();
-}
-
 Digest digest_of(schema::BlobRef::Reader blob) {
   if (blob.getDigest().size() != sizeof(Digest)) {
     throw Error(ErrorCode::kDamaged, "a record refers to a blob by a malformed digest");
@@ -255,6 +249,12 @@ void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
 
 }  // namespace
 
+capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record) {
+  const auto pointers = record.getPointerSection();
+  if (pointers.size() == 0 || pointers[0].isNull()) return {};
+  return pointers[0].getAs<capnp::List<schema::BlobRef>>();
+}
+
 bool has_blobs(format::RecordView record) {
   return blobs_of(record).size() != 0;
 }
@@ -295,11 +295,13 @@ std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(Table table,
 
 std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(Table table,
                                                                    format::RecordView record,
-                                                                   const LoadBlob& load) {
+                                                                   const LoadBlob& load,
+                                                                   const ChooseBlob& chosen) {
   auto message = copy_of(record);
   auto root = message->getRoot<DynamicStruct>(table_schema(table));
   require_bounded(blobs_of(record));
   for (const auto blob : blobs_of(record)) {
+    if (chosen && !chosen(blob)) continue;
     const std::vector<std::byte> content = load(digest_of(blob));
     if (content.size() != blob.getSizeBytes()) {
       throw Error(ErrorCode::kDamaged, "a blob has another size than its record says");

@@ -30,6 +30,8 @@ using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
 [[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(
     Table table, format::RecordView record, const StoreBlob& store);
 
+// What the record keeps in blobs. Whoever forged a file may have written anything into the list.
+[[nodiscard]] capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record);
 // True if parts of the record are kept in blobs.
 [[nodiscard]] bool has_blobs(format::RecordView record);
 
@@ -37,8 +39,11 @@ using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
 // order or to a field that holds no text. Paths the schema does not know are a newer version's.
 [[nodiscard]] std::optional<std::string> wrong_blob_list(Table table, format::RecordView record);
 
-// The record with its blobs put back. Throws kDamaged when a path leads nowhere.
+using ChooseBlob = std::function<bool(schema::BlobRef::Reader)>;
+
+// The record with its blobs put back, or only those that `chosen` picks; its list of blobs is gone
+// either way. Throws kDamaged when a path leads nowhere.
 [[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> put_back_large_fields(
-    Table table, format::RecordView record, const LoadBlob& load);
+    Table table, format::RecordView record, const LoadBlob& load, const ChooseBlob& chosen = {});
 
 }  // namespace session::store
