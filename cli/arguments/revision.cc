@@ -50,12 +50,16 @@ RevisionName split_revision(const Context& context, const std::string& argument)
   return split_revision(argument, context.options.at, file_exists);
 }
 
-void add_revision_argument(CLI::App& command, Context& context, std::string& argument) {
-  command
-      .add_option("FILE[@REV]", argument,
-                  "session file; @REV names a revision of it (default: the head)")
-      ->required();
+CLI::Option* add_revision_argument(CLI::App& command, Context& context, std::string& argument,
+                                   const std::string& name, const std::string& description) {
   command.preparse_callback([&context](std::size_t) { context.takes_revision = true; });
+  return command.add_option(name, argument, description);
+}
+
+void add_revision_argument(CLI::App& command, Context& context, std::string& argument) {
+  add_revision_argument(command, context, argument, "FILE[@REV]",
+                        "session file; @REV names a revision of it (default: the head)")
+      ->required();
 }
 
 OpenRevision open_revision(const Context& context, const std::string& argument) {

@@ -11,7 +11,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace session::cli {
 
@@ -31,6 +32,9 @@ struct RevisionName {
 
 // Declares the argument FILE[@REV], and that --at may be given.
 void add_revision_argument(CLI::App& command, Context& context, std::string& argument);
+// The same where there are several, by name.
+CLI::Option* add_revision_argument(CLI::App& command, Context& context, std::string& argument,
+                                   const std::string& name, const std::string& description);
 
 struct OpenRevision {
   std::string file;

@@ -19,6 +19,7 @@ void add_apply(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_log(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
 void add_checkpoint(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);

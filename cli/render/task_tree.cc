@@ -131,25 +131,6 @@ class Tree {
     return true;
   }
 
-  [[nodiscard]] std::string guides() const {
-    std::string text;
-    const std::size_t depth = more_follow_.size();
-    std::size_t level = 0;
-    if (depth > most_levels_) {
-      level = depth - most_levels_;
-      text = "⋯" + std::to_string(level) + " ";
-    }
-    for (; level < depth; ++level) {
-      const bool own = level + 1 == depth;
-      if (own) {
-        text += more_follow_[level] ? "├─ " : "└─ ";
-      } else {
-        text += more_follow_[level] ? "│  " : "   ";
-      }
-    }
-    return text;
-  }
-
   // False if there were enough already.
   bool draw_line(TaskIndex task) {
     const bool wanted = is_wanted(task);
@@ -159,7 +140,7 @@ class Tree {
     const auto entry = snapshot_.get<schema::Task>(node.key);
     if (!entry) return true;
     const Ink ink = wanted ? status_ink(node.status) : Ink::kDim;
-    std::vector<Piece> head = {{guides(), Ink::kDim},
+    std::vector<Piece> head = {{tree_guides(more_follow_, most_levels_), Ink::kDim},
                                {std::string(status_mark(node.status)) + " ", ink},
                                {one_line(node.key) + "  ", wanted ? Ink::kBold : Ink::kDim}};
     std::vector<Piece> tail;
@@ -262,6 +243,25 @@ std::string task_summary(const TaskForest& forest, const Style& style) {
 void draw_task_tree(std::ostream& out, const Style& style, const Snapshot& snapshot,
                     const TaskForest& forest, const TreeOptions& options) {
   Tree(out, style, snapshot, forest, options).draw();
+}
+
+std::string tree_guides(const std::vector<bool>& more_follow, std::size_t most_levels) {
+  std::string text;
+  const std::size_t depth = more_follow.size();
+  std::size_t level = 0;
+  if (depth > most_levels) {
+    level = depth - most_levels;
+    text = "⋯" + std::to_string(level) + " ";
+  }
+  for (; level < depth; ++level) {
+    const bool own = level + 1 == depth;
+    if (own) {
+      text += more_follow[level] ? "├─ " : "└─ ";
+    } else {
+      text += more_follow[level] ? "│  " : "   ";
+    }
+  }
+  return text;
 }
 
 std::string task_title(const Snapshot& snapshot, const Entry<schema::Task>& task) {

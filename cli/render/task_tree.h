@@ -24,6 +24,11 @@ struct TreeOptions {
 void draw_task_tree(std::ostream& out, const Style& style, const Snapshot& snapshot,
                     const TaskForest& forest, const TreeOptions& options);
 
+// What stands before the line of a task: "│  └─ ". `more_follow` says for each level above it, and
+// last for its own, whether siblings come below. Levels beyond `most_levels` are only counted.
+[[nodiscard]] std::string tree_guides(const std::vector<bool>& more_follow,
+                                      std::size_t most_levels);
+
 // The title, also when it is so long that it stands in a blob.
 [[nodiscard]] std::string task_title(const Snapshot& snapshot, const Entry<schema::Task>& task);
 
