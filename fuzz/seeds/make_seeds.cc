@@ -22,6 +22,7 @@
 #include <map>
 #include <random>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@
 #include "fuzz/support/memory_files.h"
 #include "fuzz/support/reseal.h"
 #include "lib/store/page_source.h"
+#include "session/convert.h"
 #include "session/protect.h"
 #include "session/reader.h"
 #include "session/writer.h"
@@ -179,6 +181,30 @@ void tasks(Transaction& change, int from, int to) {
   for (int n = from; n < to; ++n) put_task(change, n, n / 3 - 1);
 }
 
+// Two states of everything that `diff` tells apart: lists, long texts, texts kept apart, what a
+// source said besides, moves.
+constexpr std::array<const char*, 2> kStates = {
+    R"({"table":"tasks","key":"a","record":{"title":"A","tags":["x","y"],"description":"1\n2\n3"}}
+{"table":"tasks","key":"b","record":{"title":"B","parent":"a","rank":1,"comments":[{"id":"1"}]}}
+{"table":"tasks","key":"c","record":{"origin":"beads","extra":{"=ref":"1","/labels":{"=0":1}}}}
+{"table":"tasks","key":"d","record":{"dependencies":[{"target":"a"},{"target":"b"}]}}
+{"table":"files","key":"f","record":{"size_bytes":1,"modified_at":"2026-01-01T00:00:00Z"}}
+{"table":"session","key":"metadata","record":{"metadata":{"properties":{"p":{"q":[1,2]}}}}}
+{"table":"executions","key":"a#1","record":{"task":"a","errors":["one","two"]}})",
+    R"({"table":"tasks","key":"a","record":{"title":"A","tags":["y","z"],"description":"1\n4\n3"}}
+{"table":"tasks","key":"b","record":{"title":"B","rank":2,"comments":[{"id":"1","text":"t"}]}}
+{"table":"tasks","key":"c","record":{"origin":"beads","extra":{"=ref":"2","-labels":"0"}}}
+{"table":"tasks","key":"d","record":{"dependencies":[{"target":"b","type":"exclusive"}]}}
+{"table":"files","key":"f","record":{"size_bytes":1,"modified_at":"2026-01-02T00:00:00Z"}}
+{"table":"session","key":"metadata","record":{"metadata":{"properties":{"p":{"q":[2]}}}}}
+{"table":"executions","key":"a#1","delete":true})"};
+
+void put_state(Transaction& change, std::size_t number) {
+  std::istringstream operations(kStates.at(number));
+  (void)apply_operations(change, operations, "state");
+  put_message(change, 1, std::string(5000, number == 0 ? 'y' : 'z'));
+}
+
 Corpus make_sessions(const fs::path& folder) {
   Corpus corpus;
   corpus["empty"] = Session(folder / "empty").closed();
@@ -227,6 +253,11 @@ Corpus make_sessions(const fs::path& folder) {
   history.change([](Transaction& change) { (void)change.erase(Table::kTasks, "t-000002"); });
   corpus["history"] = history.closed();
 
+  Session states(folder / "states");
+  states.change([](Transaction& change) { put_state(change, 0); }, as_snapshot());
+  states.change([](Transaction& change) { put_state(change, 1); });
+  corpus["states"] = states.closed();
+
   Bytes torn = corpus["deltas_unsealed"];
   const auto frames = fuzz::frames_of(torn);
   torn.resize(frames.back().offset + frames.back().size_bytes / 2);
@@ -264,12 +295,13 @@ Bytes with_parity(const fs::path& folder, const Bytes& file) {
 Corpus make_corpus(const fs::path& folder) {
   Corpus corpus;
   for (const auto& [name, file] : make_sessions(folder)) {
-    corpus["open/" + name] = file;
+    if (name != "states") corpus["open/" + name] = file;
     if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
     if (name == "blobs" || name == "history" || name == "torn") {
       corpus["verify/" + name] = file;
       corpus["repair/" + name] = file;
     }
+    if (name == "tree" || name == "history" || name == "states") corpus["diff/" + name] = file;
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
     if (name == "tree" || name == "deltas") corpus["parity/" + name] = with_parity(folder, file);
   }
