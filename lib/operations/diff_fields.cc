@@ -43,6 +43,9 @@ std::vector<LargeText> large_texts(AnyRecord record) {
   std::vector<LargeText> texts;
   for (const auto blob : store::blobs_of(record)) {
     const auto digest = blob.getDigest();
+    if (digest.size() != sizeof(Digest)) {
+      throw Error(ErrorCode::kDamaged, "a record refers to a blob by a malformed digest");
+    }
     texts.push_back({{blob.getPath().begin(), blob.getPath().size()},
                      {reinterpret_cast<const char*>(digest.begin()), digest.size()},
                      blob.getSizeBytes()});
@@ -158,7 +161,7 @@ void tell_large(const Side& side, FieldValue FieldChange::*which,
     const auto [at, is_new] = known.emplace(path_of(text.path), changes.size());
     if (is_new) changes.push_back({at->first, {}, {}});
     Digest digest{};
-    std::memcpy(digest.data(), text.digest.data(), std::min(digest.size(), text.digest.size()));
+    std::memcpy(digest.data(), text.digest.data(), digest.size());
     changes[at->second].*which = {FieldValue::Kind::kLarge, to_hex(digest), text.size_bytes};
   }
 }
@@ -219,6 +222,8 @@ std::vector<FieldChange> diff_fields(const Snapshot& left, const Snapshot& right
   if (from != to) diff_json({}, &from, &to, changes);
   tell_large(before, &FieldChange::left, changes);
   tell_large(after, &FieldChange::right, changes);
+  // What only bytes tell apart that are no UTF-8, or names that nobody writes.
+  std::erase_if(changes, [](const FieldChange& field) { return field.left == field.right; });
   if (has_unnamed(change, changes)) {
     changes.push_back(
         {std::string(kUnnamedPath), whole_value(change.left), whole_value(change.right)});

@@ -209,31 +209,36 @@ TEST_F(DiffFields, LargeTextsThatChangedPlacesAreADifference) {
 
 // ---- what this version does not know ------------------------------------------------------------
 
-TEST(Diff, AFieldOfALaterVersionIsADifferenceWithoutAName) {
+// A file's record as a later version might write it, with a word behind those we know.
+format::Record later_file(std::uint64_t size_bytes, kj::byte later) {
   const auto known = table_schema(Table::kFiles).getProto().getStruct();
-  const auto record = [&](kj::byte later) {
-    capnp::MallocMessageBuilder message;
-    auto wider = message.getRoot<capnp::AnyPointer>().initAsAnyStruct(
-        static_cast<std::uint16_t>(known.getDataWordCount() + 1), known.getPointerCount());
-    wider.getDataSection().back() = later;
-    return format::Record(wider.asReader());
-  };
+  capnp::MallocMessageBuilder message;
+  auto wider = message.getRoot<capnp::AnyPointer>().initAsAnyStruct(
+      static_cast<std::uint16_t>(known.getDataWordCount() + 1), known.getPointerCount());
+  wider.as<schema::File>().setSizeBytes(size_bytes);
+  wider.getDataSection().back() = later;
+  return format::Record(wider.asReader());
+}
+
+TEST(Diff, AFieldOfALaterVersionIsADifferenceWithoutAName) {
   SimulatedDisk disk;
   {
     Writer writer = test::create_on(disk);
-    Transaction first = writer.begin();
-    first.upsert_any(Table::kFiles, "f", record(1).view());
-    (void)first.commit();
-    Transaction second = writer.begin();
-    second.upsert_any(Table::kFiles, "f", record(2).view());
-    (void)second.commit();
+    for (const auto& record : {later_file(1, 1), later_file(1, 2), later_file(2, 3)}) {
+      Transaction change = writer.begin();
+      change.upsert_any(Table::kFiles, "f", record.view());
+      (void)change.commit();
+    }
   }
   const Reader reader = read_on(disk);
-  const Diff difference = diff(reader.at(2), reader.at(3));
-  ASSERT_EQ(difference.changes.size(), 1U);
-  ASSERT_EQ(difference.changes[0].fields.size(), 1U);
-  EXPECT_EQ(difference.changes[0].fields[0].path, "*");
-  EXPECT_NE(difference.changes[0].fields[0].left, difference.changes[0].fields[0].right);
+  const auto alone = diff(reader.at(2), reader.at(3)).changes.at(0).fields;
+  ASSERT_EQ(alone.size(), 1U);
+  EXPECT_EQ(alone[0].path, "*");
+  EXPECT_NE(alone[0].left, alone[0].right);
+  const auto beside = diff(reader.at(3), reader.at(4)).changes.at(0).fields;
+  ASSERT_EQ(beside.size(), 2U);
+  EXPECT_EQ(beside[0].path, "size_bytes");
+  EXPECT_EQ(beside[1].path, "*");
 }
 
 // ---- what is read -------------------------------------------------------------------------------
