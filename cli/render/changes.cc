@@ -24,23 +24,32 @@ std::string first_line(std::string_view text) {
   return cut_to_width(one_line(text.substr(0, text.find('\n'))), kLabelColumns);
 }
 
+std::string joined(std::string_view word, std::string_view text) {
+  const std::string line = first_line(text);
+  return line.empty() ? std::string(word) : std::string(word) + ": " + line;
+}
+
+// Its text, or else its first block.
+std::string label_of(schema::Message::Reader message) {
+  const std::string_view role = role_word(message.getRole());
+  const auto blocks = message.getBlocks();
+  if (message.hasText() || blocks.size() == 0) return joined(role, view(message.getText()));
+  std::string label;
+  if (blocks[0].getKind() == schema::Block::Kind::TOOL_CALL) {
+    label = std::string(role) + " calls " + first_line(view(blocks[0].getName()));
+  } else {
+    label = joined(role, view(blocks[0].getText()));
+  }
+  return blocks.size() == 1 ? label : label + ", " + counted(blocks.size(), "block");
+}
+
 // What a record is about, beside its key.
 std::string label_of(Table table, const AnyEntry& entry) {
-  const auto joined = [](std::string_view word, std::string_view text) {
-    const std::string line = first_line(text);
-    return line.empty() ? std::string(word) : std::string(word) + ": " + line;
-  };
   switch (table) {
     case Table::kExecutions:
       return std::string(status_words(entry.record().as<schema::Execution>().getStatus()));
-    case Table::kMessages: {
-      const auto message = entry.record().as<schema::Message>();
-      std::string label = joined(role_word(message.getRole()), view(message.getText()));
-      if (const auto blocks = message.getBlocks().size(); blocks > 0 && !message.hasText()) {
-        label += (label.empty() ? "" : ", ") + counted(blocks, "block");
-      }
-      return label;
-    }
+    case Table::kMessages:
+      return label_of(entry.record().as<schema::Message>());
     case Table::kFiles:
       return human_bytes(entry.record().as<schema::File>().getSizeBytes());
     case Table::kEvents: {

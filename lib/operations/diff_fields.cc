@@ -1,11 +1,11 @@
 #include "lib/operations/diff_fields.h"
 
 #include <algorithm>
-#include <compare>
 #include <cstring>
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "format/checksum.h"
@@ -29,7 +29,9 @@ struct LargeText {
   std::string path;    // as the record names it: "blocks.3.text"
   std::string digest;  // its bytes
   std::uint64_t size_bytes = 0;
-  friend auto operator<=>(const LargeText&, const LargeText&) = default;
+  friend bool operator<(const LargeText& a, const LargeText& b) {
+    return std::tie(a.path, a.digest, a.size_bytes) < std::tie(b.path, b.digest, b.size_bytes);
+  }
 };
 
 // One record that is compared.

@@ -1,5 +1,6 @@
 // diff, as its users call it.
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -151,6 +152,32 @@ TEST_F(DiffCommand, ShowsTasksBeneathTheirParentsAndTextsByLine) {
   EXPECT_NE(text.find(" -four\n"), std::string::npos) << text;
   EXPECT_NE(text.find(" +4\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("one"), std::string::npos) << text;
+}
+
+TEST_F(DiffCommand, ParentsThatAreMissingOrInACircleDoNotMatter) {
+  const std::string file = sample();
+  apply(file, R"({"table": "tasks", "key": "x", "record": {"title": "X", "parent": "y"}}
+{"table": "tasks", "key": "y", "record": {"title": "Y", "parent": "z"}}
+{"table": "tasks", "key": "z", "record": {"title": "Z", "parent": "x"}}
+{"table": "tasks", "key": "self", "record": {"title": "S", "parent": "self"}}
+{"table": "tasks", "key": "lost", "record": {"title": "L", "parent": "nowhere"}}
+)");
+  const std::string out = tool({"diff", file + "@3", file}).out;
+  for (const char* line : {"+ x  X", "+ y  Y", "+ z  Z", "+ self  S", "+ lost  L"}) {
+    EXPECT_NE(out.find(line), std::string::npos) << out;
+  }
+  apply(file, R"({"table": "tasks", "key": "y", "record": {"title": "Y2", "parent": "z"}})");
+  EXPECT_NE(tool({"diff", file + "@4", file}).out.find("~ y  Y2"), std::string::npos);
+  std::string chain;
+  for (int i = 0; i < 60; ++i) {
+    chain += R"({"table": "tasks", "key": "d)" + std::to_string(i) +
+             R"(", "record": {"parent": "d)" + std::to_string(i - 1) + "\"}}\n";
+  }
+  apply(file, chain);
+  apply(file, R"({"table": "tasks", "key": "d59", "record": {"title": "deep", "parent": "d58"}})");
+  const std::string deep = tool({"diff", file + "@6", file}).out;
+  EXPECT_NE(deep.find("~ d59  deep"), std::string::npos) << deep;
+  EXPECT_LT(std::count(deep.begin(), deep.end(), '\n'), 25) << deep;
 }
 
 TEST_F(DiffCommand, CountsNamesAndTablesAreOptions) {
