@@ -143,6 +143,18 @@ TEST_F(DiffFields, AnElementThatOnlyMovedIsTakenOutAndPutIn) {
             2U);
 }
 
+TEST_F(DiffFields, AListTooLongToCompareIsTakenOutAndPutInWhole) {
+  constexpr int kElements = 10'500;
+  const auto list = [](int first) {
+    std::string text = R"({"list": [)";
+    for (int i = 0; i < kElements; ++i) {
+      text += (i == 0 ? "" : ",") + (R"({"id": )" + std::to_string((i + first) % kElements)) + "}";
+    }
+    return text + "]}";
+  };
+  EXPECT_EQ(fields(Table::kTasks, list(0), list(1)).size(), 2U * kElements);
+}
+
 TEST_F(DiffFields, NamesThatAreNoWordsAreQuoted) {
   EXPECT_EQ(fields(Table::kSession, R"({"metadata": {"properties": {"a.b": 1, "c": [1]}}})",
                    R"({"metadata": {"properties": {"a.b": 2, "c": [2]}}})"),
@@ -197,6 +209,34 @@ TEST_F(DiffFields, LargeTextsAreReadWithinTheBoundOnly) {
   const Diff small = of(Table::kTasks, task_with("short", a), task_with(b, "short"), options);
   EXPECT_EQ(words(small.changes.at(0).fields),
             (Words{"description: 'short' -> 6000 bytes", "details: 5000 bytes -> 'short'"}));
+}
+
+TEST(Diff, ATextKeptApartThatBothHaveIsNotRead) {
+  SimulatedDisk disk;
+  {
+    Writer writer = test::create_on(disk);
+    for (const char* title : {"one", "two"}) {
+      Transaction change = writer.begin();
+      test::put_task(change, "k", {.title = title, .description = std::string(5000, 'd')});
+      (void)change.commit();
+    }
+  }
+  auto bytes = disk.contents(test::kDiskPath);
+  const auto header = value_or_throw(format::decode_file_header(bytes));
+  const std::uint64_t end = read_on(disk).head().info().offset;
+  for (std::uint64_t at = format::kFileHeaderBytes; at < end;) {
+    const auto frame = value_or_throw(format::load_frame(bytes, at, header.tag()));
+    const bool is_blob = frame.header.kind == format::FrameKind::kBlob;
+    at = frame.header.end();
+    if (is_blob) bytes[frame.header.own_offset + format::kFrameHeaderBytes] ^= std::byte{1};
+  }
+  disk.put(test::kDiskPath, bytes);
+  const Reader reader = read_on(disk);
+  const Snapshot head = reader.head();
+  EXPECT_EQ(test::error_of(
+                [&] { (void)head.whole(Table::kTasks, head.find(Table::kTasks, "k").value()); }),
+            ErrorCode::kDamaged);
+  EXPECT_EQ(words(diff(reader.at(2), head).changes.at(0).fields), (Words{"title: 'one' -> 'two'"}));
 }
 
 TEST_F(DiffFields, LargeTextsThatChangedPlacesAreADifference) {
