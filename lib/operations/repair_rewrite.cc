@@ -317,9 +317,6 @@ class DamagedRewrite {
     action.message = "the file was written anew, with " + std::to_string(rewriter_.added()) +
                      " of its revisions as they were";
     report_.actions.push_back(std::move(action));
-    for (const Rewriter::LostCheckpoint& checkpoint : rewriter_.lost_checkpoints()) {
-      tell_of_checkpoint(checkpoint.id, checkpoint.revision);
-    }
   }
 
  private:
@@ -368,31 +365,10 @@ class DamagedRewrite {
     return options_.clock ? options_.clock() : store::system_nanos();
   }
 
-  void tell_of_checkpoint(const std::string& id, std::uint64_t revision) {
-    RepairAction action;
-    action.step = RepairStep::kRewrite;
-    action.table = Table::kCheckpoints;
-    action.key = id;
-    action.message = "the checkpoint " + id + " is gone with its revision " +
-                     std::to_string(revision) + ", which cannot be opened any more";
-    report_.actions.push_back(std::move(action));
-  }
-
-  void leave_out_lost_checkpoints() {
-    std::erase_if(salvage_.state()[slot(Table::kCheckpoints)], [&](const auto& entry) {
-      const std::uint64_t revision =
-          entry.second.view().template as<schema::Checkpoint>().getRevision();
-      if (revision == 0 || rewriter_.has(revision)) return false;
-      tell_of_checkpoint(entry.first, revision);
-      return true;
-    });
-  }
-
   // The newest state, from what is left of it.
   void add_remains() {
     const std::int64_t now = time();
     salvage_.collect();
-    leave_out_lost_checkpoints();
     Records& recoveries = salvage_.state()[slot(Table::kRecoveries)];
     recoveries.emplace(recovery_key(recoveries.size()),
                        recovery_record({now, next_, "damage", "written anew from what was left",

@@ -90,22 +90,6 @@ void Rewriter::collect(const store::View& revision, Changes& into) const {
   }
 }
 
-bool Rewriter::has(std::uint64_t revision) const {
-  return std::binary_search(added_.begin(), added_.end(), revision);
-}
-
-// A checkpoint leads to its revision; one that leads nowhere would be damage of our own making. It
-// may name the revision it is made with, and 0 where its state could not be imported.
-void Rewriter::leave_out_lost_checkpoints(std::uint64_t revision, Changes& changes) {
-  std::erase_if(changes.runs[slot(Table::kCheckpoints)], [&](const Change& change) {
-    if (change.is_erased) return false;
-    const std::uint64_t named = change.record.as<schema::Checkpoint>().getRevision();
-    if (named == 0 || named == revision || has(named)) return false;
-    lost_.push_back({std::string(change.key), named});
-    return true;
-  });
-}
-
 // A blob's record says where its parts stand, so it is made anew with them.
 void Rewriter::move_blobs(const store::View& revision, Changes& changes) {
   for (Change& change : changes.runs[slot(Table::kBlobs)]) {
@@ -139,7 +123,6 @@ void Rewriter::add(const Snapshot& snapshot) {
   store::CommitRequest request;
   commit(request, [&] {
     collect(revision, changes);
-    leave_out_lost_checkpoints(revision.info().revision, changes);
     move_blobs(revision, changes);
     request.changes = changes.runs;
     request.kept = &revision.info();
@@ -148,7 +131,7 @@ void Rewriter::add(const Snapshot& snapshot) {
     request.erases = revision.info().erases;
   });
   before_ = snapshot;
-  added_.push_back(revision.info().revision);
+  ++added_;
 }
 
 namespace {

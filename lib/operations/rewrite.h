@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
@@ -54,14 +53,7 @@ class Rewriter {
                  const std::string& message, std::string_view recovery_key,
                  const format::Record& recovery);
 
-  [[nodiscard]] std::uint64_t added() const { return added_.size(); }
-  [[nodiscard]] bool has(std::uint64_t revision) const;
-  // Checkpoints that were left out because the revisions they name were not added.
-  struct LostCheckpoint {
-    std::string id;
-    std::uint64_t revision = 0;
-  };
-  [[nodiscard]] const std::vector<LostCheckpoint>& lost_checkpoints() const { return lost_; }
+  [[nodiscard]] std::uint64_t added() const { return added_; }
   void finish();
 
  private:
@@ -69,15 +61,13 @@ class Rewriter {
   void collect(const store::View& revision, Changes& into) const;
   void collect_commit(const store::View& revision, Changes& into) const;
   void collect_difference(const store::View& revision, Changes& into) const;
-  void leave_out_lost_checkpoints(std::uint64_t revision, Changes& changes);
   void move_blobs(const store::View& revision, Changes& changes);
   [[nodiscard]] Records blobs_of(const Records& wanted, const store::PageSource& pages);
   void commit(store::CommitRequest& request, const std::function<void()>& fill);
 
   std::shared_ptr<store::WriterCore> writer_;
-  std::optional<Snapshot> before_;    // the revision added last
-  std::vector<std::uint64_t> added_;  // their numbers, rising
-  std::vector<LostCheckpoint> lost_;
+  std::optional<Snapshot> before_;  // the revision added last
+  std::uint64_t added_ = 0;
 };
 
 }  // namespace session::operations
