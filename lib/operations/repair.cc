@@ -90,30 +90,7 @@ class Repair {
       keep_clean_file(image_file);
       return std::move(report_);
     }
-<<<<<<< HEAD
-    Draft* result = &image_file;
-    restore_bytes(image_file.path());
-    if (!is_clean(image_file.path())) {
-      bool exact = true;
-      auto pages = rebuild_pages(image_, exact, options_.progress);
-      report_.bit_exact = report_.bit_exact && exact;
-      std::move(pages.begin(), pages.end(), std::back_inserter(report_.actions));
-      image_.file->sync_data();
-      if (!is_clean(image_file.path())) {
-        report_.bit_exact = false;
-        rewrite_damaged(image_, rewritten.path(), options_, backup_name(), report_);
-        result = &rewritten;
-        if (!is_clean(rewritten.path())) {
-          throw Error(ErrorCode::kInternal,
-                      "what repair made does not verify (" + wrong_ +
-                          "); the file was left as it was",
-                      path_);
-        }
-      }
-    }
-=======
     if (wants_corrections()) correct(*result);
->>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
     judge();
     if (report_.refused || options_.dry_run) return std::move(report_);
     put_in_place(*result);
@@ -123,10 +100,7 @@ class Repair {
  private:
   [[nodiscard]] std::string backup_name() const { return path_ + ".damaged-" + stamp_; }
 
-<<<<<<< HEAD
-=======
   // Counts what a full check finds of meaning.
->>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
     wrong_.clear();
@@ -138,8 +112,10 @@ class Repair {
     verifying.files = options_.files;
     verifying.progress = options_.progress;
     correctable_ = 0;
+    damage_.clear();
     verifying.on_finding = [this](const Finding& finding) {
       if (is_correctable(finding.code)) ++correctable_;
+      if (finding.effect != FindingEffect::kNone && damage_.empty()) damage_ = finding.message;
     };
     const VerifyReport found = verify(path, verifying);
     if (options_.fix_semantics) report_.semantic_findings = found.semantic_findings;
@@ -151,7 +127,8 @@ class Repair {
   void require_clean(const std::string& path) {
     if (is_clean(path)) return;
     throw Error(ErrorCode::kInternal,
-                "what repair made does not verify; the file was left as it was", path_);
+                "what repair made does not verify (" + damage_ + "); the file was left as it was",
+                path_);
   }
   [[nodiscard]] bool wants_corrections() const {
     return options_.fix_semantics && correctable_ != 0;
@@ -392,11 +369,11 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
-<<<<<<< HEAD
-  std::string wrong_;  // what the last check found first
-=======
   std::uint64_t correctable_ = 0;  // findings of meaning in what was checked last
->>>>>>> 147385b (Repair corrects what makes no sense on request, and goes back to a chosen revision of a damaged file)
+<<<<<<< HEAD
+=======
+  std::string damage_;             // the first that was found there
+>>>>>>> 3ff8062 (A file with a checkpoint whose revision is lost can be repaired: the record stays, without a revision)
 };
 
 }  // namespace

@@ -76,13 +76,13 @@ std::string Corrections::set_aside(Table table, std::string_view key,
   convert::set_text(convert::json::to_sorted_text(content), value,
                     &schema::Value::Builder::initText);
   value.setMediaType("application/json");
-  const std::string name = free_key(table, key);
+  std::string name = free_key(table, key);
   change_.upsert(name, value.asReader());
   return name;
 }
 
 std::string Corrections::move_aside(std::string_view key) {
-  const std::string name = free_key(Table::kValues, key);
+  std::string name = free_key(Table::kValues, key);
   if (const auto entry = now_.find(Table::kValues, key)) {
     const WholeRecord whole = now_.whole(Table::kValues, *entry);
     change_.upsert_any(Table::kValues, name, whole.record());

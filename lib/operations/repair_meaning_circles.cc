@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -103,7 +104,9 @@ class CircleBreaker {
     std::uint32_t from = 0;
     std::uint32_t to = 0;
     schema::DependencyType type = schema::DependencyType::PREREQUISITE;
-    friend auto operator<=>(const Edge&, const Edge&) = default;
+    friend bool operator<(const Edge& a, const Edge& b) {
+      return std::tie(a.time, a.from, a.to, a.type) < std::tie(b.time, b.from, b.to, b.type);
+    }
   };
 
   template <class Visit>

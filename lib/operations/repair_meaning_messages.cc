@@ -202,6 +202,13 @@ class MessageCorrections {
   std::unordered_map<std::uint64_t, std::string> first_;  // the first message with an id
 };
 
+void correct_event(Corrections& corrections, std::string_view key, const Wrong& wrong) {
+  corrections.edit<schema::Event>(key, [&](schema::Event::Reader before, auto event) {
+    drop_task<schema::Event>(corrections, key, wrong, before, event);
+    mend_time<schema::Event>(corrections, key, wrong, before, event);
+  });
+}
+
 }  // namespace
 
 void correct_messages(Corrections& corrections) {
@@ -229,12 +236,7 @@ void correct_events(Corrections& corrections) {
         },
         wrongs);
   }
-  for (const auto& [key, wrong] : wrongs) {
-    corrections.edit<schema::Event>(key, [&](schema::Event::Reader before, auto event) {
-      drop_task<schema::Event>(corrections, key, wrong, before, event);
-      mend_time<schema::Event>(corrections, key, wrong, before, event);
-    });
-  }
+  for (const auto& [key, wrong] : wrongs) correct_event(corrections, key, wrong);
 }
 
 }  // namespace session::operations

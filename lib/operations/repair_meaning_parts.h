@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "lib/convert/json.h"
@@ -92,7 +94,9 @@ struct BrokenCircles {
     std::string task;
     std::string target;
     schema::DependencyType type = schema::DependencyType::PREREQUISITE;
-    friend auto operator<=>(const Edge&, const Edge&) = default;
+    friend bool operator<(const Edge& a, const Edge& b) {
+      return std::tie(a.task, a.target, a.type) < std::tie(b.task, b.target, b.type);
+    }
   };
   std::set<Edge> dependencies;
   std::set<std::string> parents;  // of these tasks

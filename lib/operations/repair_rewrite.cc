@@ -324,6 +324,7 @@ class DamagedRewrite {
     RewriteOptions rewriting;
     rewriting.files = options.files;
     if (image.header) rewriting.header = *image.header;
+    rewriting.marks_lost_checkpoints = true;
     return rewriting;
   }
 

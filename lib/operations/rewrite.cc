@@ -1,5 +1,8 @@
 #include "lib/operations/rewrite.h"
 
+#include <capnp/message.h>
+
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -17,7 +20,7 @@ using store::Run;
 struct Rewriter::Changes {
   std::array<Run, kTableSlots> runs;
   std::vector<std::shared_ptr<const void>> keeps;
-  std::vector<format::Record> blobs;
+  std::vector<format::Record> made;  // blobs at their new place, checkpoints without a revision
 };
 
 namespace {
@@ -31,6 +34,13 @@ Digest digest_of_key(std::string_view key) {
   return digest;
 }
 
+format::Record without_revision(format::RecordView checkpoint) {
+  capnp::MallocMessageBuilder message;
+  message.setRoot(checkpoint.as<schema::Checkpoint>());
+  message.getRoot<schema::Checkpoint>().setRevision(0);
+  return format::Record::of(message.getRoot<schema::Checkpoint>().asReader());
+}
+
 // Derived from the others as they are written.
 bool is_rebuilt(Table table) {
   return table == Table::kChildren || table == Table::kRevisions;
@@ -38,7 +48,8 @@ bool is_rebuilt(Table table) {
 
 }  // namespace
 
-Rewriter::Rewriter(const std::string& path, const RewriteOptions& options) {
+Rewriter::Rewriter(const std::string& path, const RewriteOptions& options)
+    : marks_lost_checkpoints_(options.marks_lost_checkpoints) {
   CreateOptions create;
   create.files = options.files;
   create.leaf_target_log2 = options.header.leaf_target_log2;
@@ -94,8 +105,8 @@ void Rewriter::collect(const store::View& revision, Changes& into) const {
 void Rewriter::move_blobs(const store::View& revision, Changes& changes) {
   for (Change& change : changes.runs[slot(Table::kBlobs)]) {
     if (change.is_erased) continue;
-    changes.blobs.push_back(writer_->append_blob(revision.blob(digest_of_key(change.key))));
-    change.record = changes.blobs.back().view();
+    changes.made.push_back(writer_->append_blob(revision.blob(digest_of_key(change.key))));
+    change.record = changes.made.back().view();
   }
 }
 
@@ -117,6 +128,20 @@ void Rewriter::commit(store::CommitRequest& request, const std::function<void()>
   writer_->release();
 }
 
+bool Rewriter::is_lost(format::RecordView checkpoint, std::uint64_t revision) const {
+  const std::uint64_t named = checkpoint.as<schema::Checkpoint>().getRevision();
+  return marks_lost_checkpoints_ && named != 0 && named != revision &&
+         !std::binary_search(revisions_.begin(), revisions_.end(), named);
+}
+
+void Rewriter::mark_lost_checkpoints(std::uint64_t revision, Changes& changes) const {
+  for (Change& change : changes.runs[slot(Table::kCheckpoints)]) {
+    if (change.is_erased || !is_lost(change.record, revision)) continue;
+    changes.made.push_back(without_revision(change.record));
+    change.record = changes.made.back().view();
+  }
+}
+
 void Rewriter::add(const Snapshot& snapshot) {
   const store::View& revision = snapshot.view();
   Changes changes;
@@ -124,6 +149,7 @@ void Rewriter::add(const Snapshot& snapshot) {
   commit(request, [&] {
     collect(revision, changes);
     move_blobs(revision, changes);
+    mark_lost_checkpoints(revision.info().revision, changes);
     request.changes = changes.runs;
     request.kept = &revision.info();
     request.message = revision.info().message;
@@ -131,6 +157,7 @@ void Rewriter::add(const Snapshot& snapshot) {
     request.erases = revision.info().erases;
   });
   before_ = snapshot;
+  revisions_.push_back(revision.info().revision);
   ++added_;
 }
 
@@ -192,13 +219,19 @@ void Rewriter::add_state(const std::array<Records, kTableSlots>& state,
   info.time_nanos = time_nanos;
   info.kind = CommitKind::kSnapshot;
   Records blobs;
+  Records checkpoints = state[slot(Table::kCheckpoints)];
+  for (auto& [key, record] : checkpoints) {
+    if (is_lost(record.view(), revision)) record = without_revision(record.view());
+  }
   std::deque<std::string> erased;
   store::CommitRequest request;
   commit(request, [&] {
     blobs = blobs_of(state[slot(Table::kBlobs)], pages);
     for (const Table table : kAllTables) {
       if (is_rebuilt(table)) continue;
-      const Records& wanted = table == Table::kBlobs ? blobs : state[slot(table)];
+      const Records& wanted = table == Table::kBlobs         ? blobs
+                              : table == Table::kCheckpoints ? checkpoints
+                                                             : state[slot(table)];
       request.changes[slot(table)] = run_to(writer_->base(), table, wanted, erased);
       request.upserts += static_cast<std::uint32_t>(request.changes[slot(table)].size());
     }

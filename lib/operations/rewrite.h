@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
@@ -25,6 +26,8 @@ struct RewriteOptions {
   io::FileSystem* files = nullptr;
   // Of the file that is written anew: its page parameters and time of creation are kept.
   format::FileHeader header;
+  // A checkpoint whose revision was not added stays as a record without one (revision 0).
+  bool marks_lost_checkpoints = false;
 };
 
 class Rewriter {
@@ -64,10 +67,14 @@ class Rewriter {
   void move_blobs(const store::View& revision, Changes& changes);
   [[nodiscard]] Records blobs_of(const Records& wanted, const store::PageSource& pages);
   void commit(store::CommitRequest& request, const std::function<void()>& fill);
+  [[nodiscard]] bool is_lost(format::RecordView checkpoint, std::uint64_t revision) const;
+  void mark_lost_checkpoints(std::uint64_t revision, Changes& changes) const;
 
   std::shared_ptr<store::WriterCore> writer_;
   std::optional<Snapshot> before_;  // the revision added last
   std::uint64_t added_ = 0;
+  bool marks_lost_checkpoints_;
+  std::vector<std::uint64_t> revisions_;  // in the new file, rising
 };
 
 }  // namespace session::operations

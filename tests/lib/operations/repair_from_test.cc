@@ -14,8 +14,10 @@ namespace session::test {
 namespace {
 
 constexpr const char* kCheckpoint = "c0ffee00-0000-4000-8000-000000000000";
+constexpr const char* kLaterCheckpoint = "c0ffee01-0000-4000-8000-000000000000";
 
-// Revision 3 is a checkpoint; later ones change everything it holds, blobs too.
+// Revision 3 is a checkpoint; later ones change everything it holds, blobs too, and the
+// bookkeeping, of which a part is a blob.
 FileBytes session_with_a_checkpoint() {
   return file_with([](Writer& writer) {
     auto first = writer.begin();
@@ -31,6 +33,15 @@ FileBytes session_with_a_checkpoint() {
     checkpoint.id = kCheckpoint;
     checkpoint.description = "before the big change";
     (void)second.checkpoint(checkpoint);
+    auto bookkeeping = writer.begin();
+    capnp::MallocMessageBuilder message;
+    auto upkeep = message.initRoot<schema::Upkeep>();
+    upkeep.initPolicy().setKeepLast(7);
+    upkeep.setExtra(std::string(6000, 'u').c_str());
+    bookkeeping.upsert("policy", upkeep.asReader());
+    checkpoint.id = kLaterCheckpoint;
+    checkpoint.description = "later";
+    (void)bookkeeping.checkpoint(checkpoint);
     for (int round = 0; round < 3; ++round) {
       auto change = writer.begin();
       for (std::uint64_t i = 0; i < 30; ++i) {
@@ -117,6 +128,16 @@ TEST(RepairFrom, WhateverIsDestroyedTheChosenStateComesWholeOrNotAtAll) {
     EXPECT_GT(head.revision(), good.rbegin()->first);
     EXPECT_EQ(head.fingerprint(), good.at(3));
     EXPECT_TRUE(head.find(Table::kCheckpoints, kCheckpoint));
+    // Bookkeeping is that of the newest revision that is whole.
+    const bool has_later = std::any_of(now.begin(), now.end(), [&](const auto& one) {
+      return one.first > 3 && one.first < head.revision();
+    });
+    const auto later = head.get<schema::Checkpoint>(kLaterCheckpoint);
+    EXPECT_EQ(later.has_value(), has_later);
+    if (later) {
+      EXPECT_EQ((*later)->getRevision(), now.contains(4) ? 4U : 0U);
+    }
+    EXPECT_EQ(head.find(Table::kUpkeep, "policy").has_value(), has_later);
     for (const auto& [revision, fingerprint] : now) {
       if (good.contains(revision)) {
         EXPECT_EQ(fingerprint, good.at(revision)) << revision;

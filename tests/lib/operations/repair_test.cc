@@ -219,6 +219,37 @@ TEST(Repair, ListsExactlyWhatIsStaleAndLost) {
   }
 }
 
+TEST(Repair, ACheckpointOutlivesItsRevisionAsARecordWithoutOne) {
+  SimulatedDisk made;
+  {
+    Writer writer = test::create_on(made);
+    for (int i = 0; i < 3; ++i) {
+      Transaction change = writer.begin();
+      test::put_value(change, "v", "value " + std::to_string(i));
+      CheckpointOptions checkpoint;
+      checkpoint.description = "checkpoint " + std::to_string(i);
+      (void)change.checkpoint(checkpoint);
+    }
+    writer.close();
+  }
+  const FileBytes file = made.contents(kDiskPath);
+  int lost_revisions = 0;
+  for (const Place& place : frames_of(file)) {
+    SCOPED_TRACE(place.offset);
+    SimulatedDisk disk;
+    disk.put(kDiskPath, with_zeros(file, place.offset, place.end));
+    const RepairReport report = repair(kDiskPath, repairing(disk));
+    ASSERT_EQ(verified(disk).verdict, Verdict::kClean);
+    const auto kept = fingerprints(disk);
+    for (const CheckpointInfo& checkpoint : read_on(disk).head().checkpoints()) {
+      if (kept.contains(checkpoint.revision)) continue;
+      EXPECT_EQ(checkpoint.revision, 0U) << checkpoint.description;
+      ++lost_revisions;
+    }
+  }
+  EXPECT_GT(lost_revisions, 0);
+}
+
 TEST(Repair, WithoutAcceptedLossNothingChanges) {
   const FileBytes file = some_session();
   SimulatedDisk whole;
