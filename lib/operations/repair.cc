@@ -103,11 +103,6 @@ class Repair {
   // Counts what a full check finds of meaning.
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
-    wrong_.clear();
-    verifying.on_finding = [this](const Finding& finding) {
-      if (!wrong_.empty() || finding.effect == FindingEffect::kNone) return;
-      wrong_ = std::string(finding_name(finding.code)) + ": " + finding.message;
-    };
     verifying.level = level;
     verifying.files = options_.files;
     verifying.progress = options_.progress;
@@ -115,7 +110,8 @@ class Repair {
     damage_.clear();
     verifying.on_finding = [this](const Finding& finding) {
       if (is_correctable(finding.code)) ++correctable_;
-      if (finding.effect != FindingEffect::kNone && damage_.empty()) damage_ = finding.message;
+      if (finding.effect == FindingEffect::kNone || !damage_.empty()) return;
+      damage_ = std::string(finding_name(finding.code)) + ": " + finding.message;
     };
     const VerifyReport found = verify(path, verifying);
     if (options_.fix_semantics) report_.semantic_findings = found.semantic_findings;
@@ -369,11 +365,8 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
+  std::string damage_;  // what the last check found first
   std::uint64_t correctable_ = 0;  // findings of meaning in what was checked last
-<<<<<<< HEAD
-=======
-  std::string damage_;             // the first that was found there
->>>>>>> 3ff8062 (A file with a checkpoint whose revision is lost can be repaired: the record stays, without a revision)
 };
 
 }  // namespace
