@@ -156,6 +156,29 @@ OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer) 
   return Bytes(buffer);
 }
 
+namespace {
+
+void append_with_header(std::vector<std::byte>& out, const FrameHeader& header, Bytes stored) {
+  const std::size_t at = out.size();
+  out.resize(at + header.frame_bytes());
+  encode(header, std::span(out).subspan(at).first<kFrameHeaderBytes>());
+  std::copy(stored.begin(), stored.end(),
+            out.begin() + static_cast<std::ptrdiff_t>(at) +
+                static_cast<std::ptrdiff_t>(kFrameHeaderBytes));
+}
+
+}  // namespace
+
+FrameHeader append_stored_frame(std::vector<std::byte>& out, std::uint64_t write_offset,
+                                std::uint64_t home, std::uint64_t file_tag, const Frame& frame) {
+  FrameHeader header = frame.header;
+  header.own_offset = write_offset + out.size();
+  header.home = home;
+  header.file_tag = file_tag;
+  append_with_header(out, header, frame.stored);
+  return header;
+}
+
 FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
                          std::uint64_t home, std::uint64_t file_tag, Bytes payload,
                          int compression_level, std::uint16_t table) {
@@ -171,6 +194,8 @@ FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset
   header.raw_size = static_cast<std::uint32_t>(payload.size());
   std::optional<std::vector<std::byte>> packed;
   if (compression_level != 0) packed = compress(payload, compression_level);
+  // What padding takes back would only cost the reader a copy.
+  if (packed && align_up(packed->size()) >= align_up(payload.size())) packed.reset();
   const Bytes stored = packed ? Bytes(*packed) : payload;
   header.codec = packed ? Codec::kZstd : Codec::kNone;
   header.stored_size = static_cast<std::uint32_t>(stored.size());
@@ -178,13 +203,7 @@ FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset
   header.home = home;
   header.file_tag = file_tag;
   header.payload_hash = xxh3_128(stored);
-
-  const std::size_t at = out.size();
-  out.resize(at + header.frame_bytes());
-  encode(header, std::span(out).subspan(at).first<kFrameHeaderBytes>());
-  std::copy(stored.begin(), stored.end(),
-            out.begin() + static_cast<std::ptrdiff_t>(at) +
-                static_cast<std::ptrdiff_t>(kFrameHeaderBytes));
+  append_with_header(out, header, stored);
   return header;
 }
 

@@ -78,6 +78,11 @@ struct Frame {
 // The raw payload: `frame.stored` itself, or decompressed into `buffer`, which it then points to.
 [[nodiscard]] OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer);
 
+// Appends a frame with the payload of another one as it stands there: of the same kind, codec and
+// table, in a new place and with another home.
+FrameHeader append_stored_frame(std::vector<std::byte>& out, std::uint64_t write_offset,
+                                std::uint64_t home, std::uint64_t file_tag, const Frame& frame);
+
 // Appends a whole frame to `out`, which will be written at `write_offset` of the file: the new
 // frame's own offset is write_offset + out.size() before the call. Compresses with zstd when
 // `compression_level` is not 0 and it pays. Returns the header written.

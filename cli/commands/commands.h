@@ -25,6 +25,7 @@ void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_repair(CLI::App& app, Context& context);
 void add_migrate(CLI::App& app, Context& context);
+void add_compact(CLI::App& app, Context& context);
 void add_protect(CLI::App& app, Context& context);
 void add_layout(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);

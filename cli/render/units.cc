@@ -144,35 +144,6 @@ std::optional<std::int64_t> parse_instant(std::string_view text) {
   return seconds * kNanosPerSecond + nanos;
 }
 
-std::optional<std::int64_t> parse_span(std::string_view text) {
-  std::int64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  if (error != std::errc() || count < 0 || unit.size() != 1) return std::nullopt;
-  std::int64_t unit_seconds = 0;
-  switch (unit.front()) {
-    case 's':
-      unit_seconds = 1;
-      break;
-    case 'm':
-      unit_seconds = kSecondsPerMinute;
-      break;
-    case 'h':
-      unit_seconds = kSecondsPerHour;
-      break;
-    case 'd':
-      unit_seconds = kSecondsPerDay;
-      break;
-    case 'w':
-      unit_seconds = 7 * kSecondsPerDay;
-      break;
-    default:
-      return std::nullopt;
-  }
-  if (count > kMostSeconds / unit_seconds) return std::nullopt;
-  return count * unit_seconds * kNanosPerSecond;
-}
-
 }  // namespace
 
 std::string grouped(std::uint64_t number) {
@@ -231,6 +202,35 @@ std::string rfc3339(std::int64_t nanos) {
 
 std::string short_time(std::int64_t nanos) {
   return to_the_second(moment_of(nanos).seconds) + "Z";
+}
+
+std::optional<std::int64_t> parse_span(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (error != std::errc() || count < 0 || unit.size() != 1) return std::nullopt;
+  std::int64_t unit_seconds = 0;
+  switch (unit.front()) {
+    case 's':
+      unit_seconds = 1;
+      break;
+    case 'm':
+      unit_seconds = kSecondsPerMinute;
+      break;
+    case 'h':
+      unit_seconds = kSecondsPerHour;
+      break;
+    case 'd':
+      unit_seconds = kSecondsPerDay;
+      break;
+    case 'w':
+      unit_seconds = 7 * kSecondsPerDay;
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (count > kMostSeconds / unit_seconds) return std::nullopt;
+  return count * unit_seconds * kNanosPerSecond;
 }
 
 std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_nanos) {

@@ -23,6 +23,9 @@ namespace session::cli {
 // The same to the second.
 [[nodiscard]] std::string short_time(std::int64_t nanos);
 
+// "90m", "2h", "3d", "1w" in nanoseconds; nothing for anything else.
+[[nodiscard]] std::optional<std::int64_t> parse_span(std::string_view text);
+
 // What a person gives to --since: RFC 3339 ("2026-11-22T10:00:00Z", also with an offset), a part of
 // it
 // ("2026-11-22", "2026-11-22 10:00"; then UTC), or how long before `now_nanos` ("90m", "2h", "3d",

@@ -74,6 +74,8 @@ const std::vector<FindingKind>& finding_kinds() {
       {Code::kUnlistedCheckpoint, "unlisted_checkpoint", kMeaning, Severity::kInfo},
       {Code::kFileMissing, "file_missing", kMeaning, Severity::kWarning},
       {Code::kFileChanged, "file_changed", kMeaning, Severity::kWarning},
+      {Code::kErasedRecord, "erased_record", kMeaning, Severity::kInfo},
+      {Code::kErasedRecordBack, "erased_record_back", kMeaning, Severity::kWarning},
   };
   return kinds;
 }

@@ -1,7 +1,11 @@
 #include "lib/operations/meaning.h"
 
+#include <map>
+#include <set>
+#include <string>
 #include <utility>
 
+#include "lib/operations/erasure.h"
 #include "lib/operations/meaning_parts.h"
 #include "lib/store/view.h"
 
@@ -49,6 +53,34 @@ void check_bookkeeping(MeaningContext& context) {
   }
 }
 
+namespace {
+
+// Their keys are known by their hashes only, so those of the whole table are hashed.
+void find_erased_again(MeaningContext& context, Table table, const std::set<std::string>& names) {
+  for (Cursor cursor = context.snapshot().cursor(table); cursor.valid(); cursor.next()) {
+    context.advance();
+    if (!names.contains(marker_text(table, cursor.key()))) continue;
+    context.find(FindingCode::kErasedRecordBack, table, cursor.key(),
+                 "the record was erased for good and is there again");
+  }
+}
+
+}  // namespace
+
+void check_erased(MeaningContext& context) {
+  std::map<Table, std::set<std::string>> erased;
+  for (const auto& recovery : context.snapshot().all<schema::Recovery>()) {
+    for (std::string& name : erased_names(*recovery)) {
+      const auto table = table_from_name(name.substr(0, name.find(' ')));
+      if (!table || !is_content(*table)) continue;
+      context.find(FindingCode::kErasedRecord, Table::kRecoveries, recovery.key(),
+                   "a record of table " + std::string(table_name(*table)) + " was erased for good");
+      erased[*table].insert(std::move(name));
+    }
+  }
+  for (const auto& [table, names] : erased) find_erased_again(context, table, names);
+}
+
 void check_session_meaning(const Snapshot& snapshot, const std::string& workspace,
                            const ProgressCallback& progress, const FindingSink& sink) {
   MeaningContext context(snapshot, progress, sink);
@@ -57,6 +89,7 @@ void check_session_meaning(const Snapshot& snapshot, const std::string& workspac
   check_messages(context);
   check_events(context);
   check_bookkeeping(context);
+  check_erased(context);
   check_imported_aca(context);
   if (!workspace.empty()) check_workspace(context, workspace);
 }

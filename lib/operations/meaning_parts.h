@@ -65,6 +65,7 @@ void check_executions(MeaningContext& context);
 void check_messages(MeaningContext& context);
 void check_events(MeaningContext& context);
 void check_bookkeeping(MeaningContext& context);
+void check_erased(MeaningContext& context);
 void check_imported_aca(MeaningContext& context);
 void check_workspace(MeaningContext& context, const std::string& directory);
 

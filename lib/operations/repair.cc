@@ -365,7 +365,7 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
-  std::string damage_;  // what the last check found first
+  std::string damage_;             // what the last check found first
   std::uint64_t correctable_ = 0;  // findings of meaning in what was checked last
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // A session written anew: chosen revisions of an old file go into a new one with their numbers,
-// times, words and fingerprints, and nothing else does. What compact and repair have in common.
+// times, words and fingerprints, and nothing else does. For repair, which makes every page from its
+// records again; compact carries sound pages over (repack.h).
 //
 // What a revision shares with the one before it is not read again: subtrees of equal digest were
 // copied with that one. So a revision that could be added is whole, and one whose own pages are

@@ -36,8 +36,21 @@ FrameHeader Log::append(FrameKind kind, std::uint64_t home, Bytes payload, int c
                         std::uint16_t table) {
   require_healthy();
   if (buffer_.size() >= kWriteOutBytes) write_out();
-  const FrameHeader header = format::append_frame(buffer_, written_end_, kind, home, file_tag_,
-                                                  payload, compression_level, table);
+  // A parity frame is rebuilt byte for byte from its group, which knows nothing of compression.
+  const int least = kind == FrameKind::kParity ? 0 : least_level_;
+  const FrameHeader header =
+      format::append_frame(buffer_, written_end_, kind, home, file_tag_, payload,
+                           std::max(compression_level, least), table);
+  raw_bytes_ += header.raw_size;
+  stored_bytes_ += header.stored_size;
+  return header;
+}
+
+FrameHeader Log::append_stored(std::uint64_t home, const format::Frame& frame) {
+  require_healthy();
+  if (buffer_.size() >= kWriteOutBytes) write_out();
+  const FrameHeader header =
+      format::append_stored_frame(buffer_, written_end_, home, file_tag_, frame);
   raw_bytes_ += header.raw_size;
   stored_bytes_ += header.stored_size;
   return header;

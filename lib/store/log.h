@@ -41,6 +41,11 @@ class Log {
 
   format::FrameHeader append(format::FrameKind kind, std::uint64_t home, format::Bytes payload,
                              int compression_level = 0, std::uint16_t table = 0);
+  // The payload of a frame of another file, as it stands there.
+  format::FrameHeader append_stored(std::uint64_t home, const format::Frame& frame);
+  // From now on every frame but those of parity is compressed at `level` or what it is given,
+  // whichever is more.
+  void compress_all(int level) { least_level_ = level; }
   // Hands everything to the system, so that it can be read back. No sync.
   void write_out();
 
@@ -80,6 +85,7 @@ class Log {
   format::HashStream unsynced_;
   std::uint64_t raw_bytes_ = 0;
   std::uint64_t stored_bytes_ = 0;
+  int least_level_ = 0;
   bool discard_;
   bool poisoned_ = false;
 };

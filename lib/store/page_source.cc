@@ -151,6 +151,25 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
   return page;
 }
 
+PageSource::Stored PageSource::stored(std::uint64_t offset, FrameKind kind) const {
+  const format::FrameHeader header = this->header(offset);
+  if (auto wrong = wrong_kind(header, kind)) throw wrong->error();
+  if (mapping_) {
+    return {value_or_throw(format::load_frame(mapping_->bytes(), offset, file_tag_)), {}};
+  }
+  if (!format::fits(offset, header.frame_bytes(), size_bytes_)) {
+    throw damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end").error();
+  }
+  auto payload = std::make_shared<std::vector<std::byte>>(header.stored_size);
+  io::read_exactly(*file_, {}, offset + format::kFrameHeaderBytes, *payload);
+  if (format::xxh3_128(*payload) != header.payload_hash) {
+    throw damage_of(header, DamageKind::kPayloadHash,
+                    "the payload does not hash to what its header says")
+        .error();
+  }
+  return {{header, *payload}, payload};
+}
+
 format::FrameHeader PageSource::header(std::uint64_t offset) const {
   return value_or_throw(load_header(offset));
 }

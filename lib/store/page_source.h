@@ -70,6 +70,13 @@ class PageSource {
   // the stored payload should be saves a system call when copying.
   [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind,
                                             std::uint32_t expected_stored_size = 0) const;
+  // A frame as it stands in the file, for those who carry it elsewhere: its header and payload hash
+  // are checked, its content is not. Throws kDamaged.
+  struct Stored {
+    format::Frame frame;
+    std::shared_ptr<const void> keep;  // as Page::keep
+  };
+  [[nodiscard]] Stored stored(std::uint64_t offset, format::FrameKind kind) const;
   // Its header alone, checked; the payload may be damaged.
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
   [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;

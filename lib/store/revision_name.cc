@@ -33,16 +33,16 @@ std::uint64_t back_from_head(const View& head, std::uint64_t steps) {
                                         std::to_string(head.revision_count()) + " are kept");
 }
 
-// The one checkpoint that `matches`; nothing if none does.
+// The one checkpoint that `matches`; null if none does.
 template <class Matches>
-std::optional<std::uint64_t> only_checkpoint(const std::vector<CheckpointInfo>& checkpoints,
-                                             std::string_view name, Matches matches) {
-  std::optional<std::uint64_t> found;
+const CheckpointInfo* only_checkpoint(const std::vector<CheckpointInfo>& checkpoints,
+                                      std::string_view name, Matches matches) {
+  const CheckpointInfo* found = nullptr;
   std::string candidates;
   std::size_t count = 0;
   for (const CheckpointInfo& checkpoint : checkpoints) {
     if (!matches(checkpoint)) continue;
-    found = checkpoint.revision;
+    found = &checkpoint;
     ++count;
     candidates += (count > 1 ? ", " : "") + checkpoint.id;
   }
@@ -51,6 +51,19 @@ std::optional<std::uint64_t> only_checkpoint(const std::vector<CheckpointInfo>& 
                 "\"" + std::string(name) + "\" means several checkpoints: " + candidates);
   }
   return found;
+}
+
+// By id, description or a beginning of the id, in this order; null if there is none.
+const CheckpointInfo* find_checkpoint(const std::vector<CheckpointInfo>& checkpoints,
+                                      std::string_view name) {
+  const CheckpointInfo* found =
+      only_checkpoint(checkpoints, name, [&](const CheckpointInfo& c) { return c.id == name; });
+  if (found != nullptr) return found;
+  found = only_checkpoint(checkpoints, name,
+                          [&](const CheckpointInfo& c) { return c.description == name; });
+  if (found != nullptr || name.size() < kMinIdPrefix) return found;
+  return only_checkpoint(checkpoints, name,
+                         [&](const CheckpointInfo& c) { return c.id.starts_with(name); });
 }
 
 }  // namespace
@@ -64,6 +77,13 @@ void throw_no_such_revision(const View& head, std::uint64_t revision) {
   throw Error(ErrorCode::kNotFound, text);
 }
 
+CheckpointInfo resolve_checkpoint(const View& head, std::string_view name) {
+  const std::vector<CheckpointInfo> checkpoints = head.checkpoints();
+  if (const CheckpointInfo* found = find_checkpoint(checkpoints, name)) return *found;
+  throw Error(ErrorCode::kNotFound, "there is no checkpoint \"" + std::string(name) +
+                                        "\"; `sessiontool checkpoint FILE --list` shows all");
+}
+
 std::uint64_t resolve_revision(const View& head, std::string_view name) {
   if (name == "head") return head.info().revision;
   if (name.starts_with('~')) {
@@ -74,17 +94,7 @@ std::uint64_t resolve_revision(const View& head, std::string_view name) {
     throw_no_such_revision(head, *number);
   }
   const std::vector<CheckpointInfo> checkpoints = head.checkpoints();
-  const auto by_id =
-      only_checkpoint(checkpoints, name, [&](const CheckpointInfo& c) { return c.id == name; });
-  if (by_id) return *by_id;
-  const auto by_description = only_checkpoint(
-      checkpoints, name, [&](const CheckpointInfo& c) { return c.description == name; });
-  if (by_description) return *by_description;
-  if (name.size() >= kMinIdPrefix) {
-    const auto by_prefix = only_checkpoint(
-        checkpoints, name, [&](const CheckpointInfo& c) { return c.id.starts_with(name); });
-    if (by_prefix) return *by_prefix;
-  }
+  if (const CheckpointInfo* found = find_checkpoint(checkpoints, name)) return found->revision;
   if (const auto time = convert::parse_time(name)) {
     const std::uint64_t revision = head.revision_at(time->nanos);
     if (revision != 0) return revision;

@@ -376,6 +376,20 @@ class Update {
     return build_up(std::move(result.pages), level);
   }
 
+  RootRef build(const RecordSource& next) {
+    std::vector<Child> leaves;
+    const LeafLevel policy(pages_, targets_, sink_);
+    Chunker<LeafLevel> chunker(policy, leaves);
+    while (auto record = next()) {
+      auto item = LeafLevel::changed_item(record->change);
+      if (!item) continue;
+      item->keep = std::move(record->keep);
+      chunker.add(std::move(*item));
+    }
+    chunker.finish();
+    return build_up(std::move(leaves), 0);
+  }
+
  private:
   IndexLevel index_level(std::uint32_t level) {
     return IndexLevel(pages_, targets_, sink_, level, fresh_);
@@ -408,6 +422,12 @@ RootRef update_tree(const PageSource& pages, const RootRef& root,
                     const PageSink& sink) {
   if (changes.empty()) return root;
   return Update(pages, root, targets, sink).run(changes);
+}
+
+RootRef build_tree(const PageSource& pages, const RecordSource& next, const PageTargets& targets,
+                   const PageSink& sink) {
+  const RootRef none;
+  return Update(pages, none, targets, sink).build(next);
 }
 
 }  // namespace session::store

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -41,5 +43,17 @@ struct PageTargets {
 [[nodiscard]] format::RootRef update_tree(const PageSource& pages, const format::RootRef& root,
                                           const std::vector<Change>& changes,
                                           const PageTargets& targets, const PageSink& sink);
+
+// The records of a table in rising order of their keys, one a call; nothing at the end. A change's
+// views, and what `keep` owns of them, are valid until the page they go to is written.
+struct NextRecord {
+  Change change;
+  std::shared_ptr<const void> keep;
+};
+using RecordSource = std::function<std::optional<NextRecord>()>;
+
+// The tree of these records, of which one page is held at a time. `pages`: of the file they go to.
+[[nodiscard]] format::RootRef build_tree(const PageSource& pages, const RecordSource& next,
+                                         const PageTargets& targets, const PageSink& sink);
 
 }  // namespace session::store

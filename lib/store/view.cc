@@ -343,9 +343,12 @@ std::vector<std::uint64_t> View::nearest_revisions(std::uint64_t revision) const
   }
   cursor.seek(revision_key(revision));
   std::uint64_t above = cursor.valid() ? format::read_big_endian(cursor.key()) : 0;
-  if (above == 0 && trees_commit_.revision > revision) above = trees_commit_.revision;
-  if (trees_commit_.revision < revision) below = trees_commit_.revision;
-  if (info_.revision < revision) below = info_.revision;
+  const auto consider = [&](std::uint64_t number) {
+    if (number < revision) below = std::max(below, number);
+    if (number > revision && (above == 0 || number < above)) above = number;
+  };
+  consider(trees_commit_.revision);
+  for (const RevisionInfo& delta : pending_) consider(delta.revision);
   if (below != 0) near.push_back(below);
   if (above != 0) near.push_back(above);
   return near;

@@ -11,6 +11,7 @@
 #include "format/compression.h"
 #include "format/page.h"
 #include "lib/convert/time_text.h"
+#include "lib/store/revision_name.h"
 #include "session/version.h"
 
 namespace session::store {
@@ -179,8 +180,7 @@ format::Record WriterCore::append_blob(format::Bytes content) {
 }
 
 void WriterCore::check_same_file() const {
-  const std::string& path = draft_path_.empty() ? path_ : draft_path_;
-  const auto there = files_.identity(path);
+  const auto there = files_.identity(present_path());
   if (there && *there == file_->identity()) return;
   throw Error(ErrorCode::kPoisoned,
               "another file stands at this path now, so commits would go to one that nobody sees; "
@@ -189,7 +189,10 @@ void WriterCore::check_same_file() const {
 }
 
 bool WriterCore::should_fold(const CommitRequest& request) const {
-  if (request.as_snapshot || request.checkpoint || request.content_base != nullptr) return true;
+  if (request.as_snapshot || request.checkpoint || request.content_base != nullptr ||
+      request.trees != nullptr) {
+    return true;
+  }
   if (request.kept != nullptr && request.kept->kind == CommitKind::kSnapshot) return true;
   if (!has_commit() || pending_deltas_ >= format::kMaxPendingDeltas) return true;
   const std::uint64_t bytes = delta_size(request);
@@ -315,6 +318,11 @@ RootRef WriterCore::list_revisions() {
 // record states its size.
 format::Roots WriterCore::fold(CommitRequest& request, const std::string& checkpoint_id,
                                std::int64_t time) {
+  if (request.trees != nullptr) {
+    format::Roots roots = *request.trees;
+    roots[slot(Table::kRevisions)] = list_revisions();
+    return roots;
+  }
   const Base& content = request.content_base != nullptr ? *request.content_base : base_;
   const Base& own = request.bookkeeping_base != nullptr ? *request.bookkeeping_base : base_;
   format::Roots roots{};
@@ -425,10 +433,8 @@ std::shared_ptr<const View> WriterCore::view_at(std::uint64_t revision) const {
   auto head = head_view();
   if (revision == head->info().revision) return head;
   const auto offset = head->commit_offset(revision);
-  if (!offset) {
-    throw Error(ErrorCode::kNotFound, "there is no revision " + std::to_string(revision), path_);
-  }
-  return View::open(head->pages(), header_, *offset);
+  if (!offset) throw_no_such_revision(*head, revision);
+  return View::open(head->pages(), head->header(), *offset);
 }
 
 CommitResult WriterCore::restore(std::uint64_t revision) {

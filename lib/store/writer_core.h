@@ -44,6 +44,9 @@ struct CommitRequest {
   std::optional<CheckpointOptions> checkpoint;
   // A commit of another file that is written here anew: its number, time, words and counts.
   const RevisionInfo* kept = nullptr;
+  // Trees that stand in this file already: a snapshot of them, for which nothing but the table
+  // `revisions` is written. The changes above are not looked at.
+  const format::Roots* trees = nullptr;
   // Instead of the head: an older revision, whose content comes back (restore), or what a large
   // transaction has written already (then for bookkeeping too).
   const Base* content_base = nullptr;
@@ -51,12 +54,15 @@ struct CommitRequest {
   Log::Position log_begin;  // before the transaction wrote anything
 };
 
+// A draft that somebody makes who holds the lock of its path already, or needs none.
+enum class DraftLock : std::uint8_t { kTake, kLeave };
+
 using ProtectProgress = std::function<void(std::uint64_t bytes_read)>;
 
 class WriterCore : public std::enable_shared_from_this<WriterCore> {
  public:
-  [[nodiscard]] static std::shared_ptr<WriterCore> create_draft(const std::string& path,
-                                                                const CreateOptions& options);
+  [[nodiscard]] static std::shared_ptr<WriterCore> create_draft(
+      const std::string& path, const CreateOptions& options, DraftLock locking = DraftLock::kTake);
   [[nodiscard]] static std::shared_ptr<WriterCore> open(const std::string& path,
                                                         const WriterOptions& options);
   ~WriterCore();
@@ -64,6 +70,12 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   WriterCore& operator=(const WriterCore&) = delete;
 
   void publish();
+  // Where it stands now: of a draft, not at its path.
+  [[nodiscard]] const std::string& present_path() const {
+    return draft_path_.empty() ? path_ : draft_path_;
+  }
+  // Nothing adds parity by itself any more; protect() does.
+  void leave_parity_to_caller() { keeps_up_parity_ = false; }
   [[nodiscard]] const OpenReport& report() const { return report_; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -86,6 +98,13 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] const CreateOptions* first_commit() const {
     return first_commit_ ? &*first_commit_ : nullptr;
   }
+  // Whether the commit would be a snapshot.
+  [[nodiscard]] bool should_fold(const CommitRequest& request) const;
+  // Throws unless the file stands at its path and may be replaced there.
+  void require_replaceable() const;
+  // Goes on in the file that was put at our path meanwhile, by somebody who relied on our lock.
+  // Snapshots of the one before stay good. If it throws, the writer is poisoned.
+  void move_to_new_file();
   [[nodiscard]] std::int64_t now() const { return clock_(); }
   [[nodiscard]] const std::string& written_by() const { return written_by_; }
 
@@ -95,9 +114,11 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   CommitResult restore(std::uint64_t revision);
   void flush();
   void close();
-  // Seals the file and covers with parity what no group covers. `progress` is given the bytes read
-  // since its last call and may throw to stop: then nothing was added. Returns the new groups.
+  // Seals the file and covers with parity what no group covers (0: nothing). `progress` is given
+  // the bytes read since its last call and may throw to stop: then nothing was added. Returns the
+  // new groups.
   std::vector<format::ParityGroup> protect(std::uint32_t percent, const ProtectProgress& progress);
+  [[nodiscard]] std::uint64_t file_bytes() const { return log_->end(); }
   // What no group covers yet, from the end of the newest one on.
   [[nodiscard]] std::uint64_t uncovered_bytes() const { return log_->end() - covered_end_; }
 
@@ -118,7 +139,6 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void rewrite_unsynced(const Head& head);
   void load_state(const Head& head);
   void check_same_file() const;
-  [[nodiscard]] bool should_fold(const CommitRequest& request) const;
   CommitResult commit_delta(CommitRequest& request);
   CommitResult commit_snapshot(CommitRequest& request);
   [[nodiscard]] format::Roots fold(CommitRequest& request, const std::string& checkpoint_id,
@@ -148,6 +168,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   OpenReport report_;
   bool may_overwrite_ = false;
   bool dry_run_ = false;
+  bool keeps_up_parity_ = true;
   bool closed_ = true;  // until it is open
   bool sealed_ = false;
 

@@ -47,13 +47,14 @@ WriterCore::WriterCore(io::FileSystem& files, std::string path, std::unique_ptr<
       clock_(clock ? std::move(clock) : system_nanos) {}
 
 std::shared_ptr<WriterCore> WriterCore::create_draft(const std::string& path,
-                                                     const CreateOptions& options) {
+                                                     const CreateOptions& options,
+                                                     DraftLock locking) {
   io::FileSystem& files = files_or_system(options.files);
   const std::string real = files.real_path(path);
   if (!options.overwrite && files.exists(real)) {
     throw Error(ErrorCode::kExists, "exists already; nothing was changed", path);
   }
-  auto lock = files.lock(real);
+  auto lock = locking == DraftLock::kTake ? files.lock(real) : nullptr;
   std::shared_ptr<WriterCore> core(new WriterCore(files, real, std::move(lock), options.clock));
   core->header_.leaf_target_log2 = target_or(options.leaf_target_log2, format::kLeafTargetLog2);
   core->header_.index_target_log2 = target_or(options.index_target_log2, format::kIndexTargetLog2);
@@ -179,6 +180,33 @@ void WriterCore::rewrite_unsynced(const Head& head) {
   file_->sync_data();
   // Whoever created the file may have ended before its name was on the disk.
   files_.sync_directory(path_);
+}
+
+void WriterCore::require_replaceable() const {
+  log_->require_healthy();
+  if (dry_run_ || !draft_path_.empty()) {
+    throw Error(ErrorCode::kUsage,
+                "only a session that is published and open for writing can be "
+                "replaced",
+                path_);
+  }
+  check_same_file();
+}
+
+void WriterCore::move_to_new_file() {
+  try {
+    std::shared_ptr<io::File> file = files_.open(path_, io::OpenMode::kReadWrite);
+    const format::FileHeader header = read_file_header(*file, path_);
+    const Head head = find_head(*file, path_, header.tag());
+    const std::lock_guard lock(head_mutex_);
+    file_ = std::move(file);
+    header_ = header;
+    covered_end_ = 0;
+    load_state(head);
+  } catch (...) {
+    log_->poison();
+    throw;
+  }
 }
 
 void WriterCore::load_state(const Head& head) {

@@ -56,7 +56,7 @@ std::vector<ParityGroup> WriterCore::protect(std::uint32_t percent,
     log_->require_healthy();
     check_same_file();
     seal();
-    auto groups = add_parity(percent, progress);
+    auto groups = percent == 0 ? std::vector<ParityGroup>() : add_parity(percent, progress);
     release();
     return groups;
   } catch (...) {
@@ -78,7 +78,7 @@ std::uint32_t WriterCore::wanted_parity() const {
 // The commit is on the disk, whatever becomes of its parity: a disk too full for it must not look
 // like a commit that failed. What stays uncovered is reported by whoever asks.
 void WriterCore::keep_up_parity_after_commit() {
-  if (uncovered_bytes() < format::kMinGroupBytes) return;
+  if (!keeps_up_parity_ || uncovered_bytes() < format::kMinGroupBytes) return;
   const std::uint32_t percent = wanted_parity();
   if (percent == 0) return;
   try {
@@ -89,6 +89,7 @@ void WriterCore::keep_up_parity_after_commit() {
 }
 
 void WriterCore::keep_up_parity_on_close() {
+  if (!keeps_up_parity_) return;
   const std::uint64_t share = log_->end() / format::kMinGroupShare;
   const std::uint64_t least = covered_end_ == 0 ? 0 : std::min(format::kMinGroupBytes, share);
   if (uncovered_bytes() < least) return;

@@ -87,6 +87,8 @@ enum class FindingCode : std::uint8_t {
   kUnlistedCheckpoint,
   kFileMissing,
   kFileChanged,
+  kErasedRecord,
+  kErasedRecordBack,
 };
 
 // One row for each code, in their order: the table everything else is read from.

@@ -33,6 +33,9 @@
 
 namespace session {
 
+struct CompactOptions;
+struct CompactReport;
+
 namespace store {
 class WriterCore;
 class TransactionCore;
@@ -196,6 +199,10 @@ class Writer {
   // Makes the content of `revision` the head's, as a new revision, after an emergency checkpoint of
   // the present head. Checkpoints and history stay. Returns the restoring commit.
   CommitResult restore(std::uint64_t revision);
+
+  // Writes the file anew with what is to be kept (session/compact.h) and goes on in the new one;
+  // the lock is not let go. Waits for the transaction under way. Snapshots of before stay good.
+  CompactReport compact(const CompactOptions& options);
 
   // Syncs relaxed commits.
   void flush();

@@ -1,0 +1,117 @@
+#include "lib/operations/page_copier.h"
+
+#include <utility>
+
+#include "format/compression.h"
+#include "format/page.h"
+#include "lib/store/tree.h"
+
+namespace session::operations {
+
+using format::Codec;
+using format::FrameHeader;
+using format::FrameKind;
+using format::RootRef;
+
+store::PageSink StagedPages::sink() {
+  return [this](FrameKind, format::Bytes payload) {
+    payloads_.emplace_back(payload.begin(), payload.end());
+    return store::PagePlace{kFirst + payloads_.size() - 1, 0, 0};
+  };
+}
+
+format::Bytes StagedPages::payload(std::uint64_t offset) const {
+  return payloads_.at(offset - kFirst);
+}
+
+PageCopier::PageCopier(store::WriterCore& to, int least_level,
+                       std::function<void(std::uint64_t)> copied)
+    : to_(to), least_level_(least_level), copied_(std::move(copied)) {}
+
+RootRef PageCopier::copy(const store::PageSource& from, const StagedPages& staged, Table table,
+                         const RootRef& root) {
+  if (root.empty()) return {};
+  const Place place = copy_page({from, staged, table}, root.offset, root.digest, root.level);
+  RootRef copied = root;
+  copied.offset = place.offset;
+  copied.stored_size = place.stored_size;
+  copied.stored_bytes = place.stored_bytes;
+  return copied;
+}
+
+PageCopier::Place PageCopier::copy_page(const Source& from, std::uint64_t offset,
+                                        const Digest& digest, std::uint32_t level) {
+  auto& places = places_[slot(from.table)];
+  if (const auto known = places.find(digest); known != places.end()) return known->second;
+  const Place place = level == 0 ? copy_leaf(from, offset) : copy_index(from, offset, level);
+  places.emplace(digest, place);
+  return place;
+}
+
+PageCopier::Place PageCopier::copy_leaf(const Source& from, std::uint64_t offset) {
+  const FrameHeader frame =
+      offset >= StagedPages::kFirst
+          ? append(FrameKind::kLeaf, from.table, from.staged.payload(offset), 0)
+          : copy_frame(from.file, offset, FrameKind::kLeaf, from.table);
+  return {frame.own_offset, frame.frame_bytes(), frame.stored_size};
+}
+
+PageCopier::Place PageCopier::copy_index(const Source& from, std::uint64_t offset,
+                                         std::uint32_t level) {
+  if (level > format::kMaxTreeLevels) {
+    throw Error(ErrorCode::kDamaged, "a tree of an impossible height");
+  }
+  store::Page page;
+  int codec_level = 0;
+  if (offset >= StagedPages::kFirst) {
+    const format::Bytes payload = from.staged.payload(offset);
+    page.data = payload.data();
+    page.size_bytes = static_cast<std::uint32_t>(payload.size());
+  } else {
+    page = from.file.fetch(offset, FrameKind::kIndex);
+    const FrameHeader header = from.file.header(offset);
+    if (header.codec != Codec::kNone) codec_level = format::kArchiveLevel;
+    copied_(header.frame_bytes());
+  }
+  const format::IndexView index = store::open_index(page, offset, level);
+  std::vector<format::Child> children;
+  children.reserve(index.size());
+  std::uint64_t stored_bytes = 0;
+  for (std::uint32_t i = 0; i < index.size(); ++i) {
+    format::Child child = index.child(i);
+    const Place place = copy_page(from, child.offset, child.digest, level - 1);
+    child.offset = place.offset;
+    child.stored_size = place.stored_size;
+    child.stored_bytes = place.stored_bytes;
+    stored_bytes += place.stored_bytes;
+    children.push_back(std::move(child));
+  }
+  const FrameHeader frame =
+      append(FrameKind::kIndex, from.table, format::build_index(children, level), codec_level);
+  return {frame.own_offset, stored_bytes + frame.frame_bytes(), frame.stored_size};
+}
+
+FrameHeader PageCopier::copy_blob_part(const store::PageSource& from, std::uint64_t offset) {
+  return copy_frame(from, offset, FrameKind::kBlob, Table{});
+}
+
+FrameHeader PageCopier::copy_frame(const store::PageSource& from, std::uint64_t offset,
+                                   FrameKind kind, Table table) {
+  const store::PageSource::Stored stored = from.stored(offset, kind);
+  if (kind == FrameKind::kLeaf && stored.frame.header.table != static_cast<std::uint16_t>(table)) {
+    throw Error(ErrorCode::kDamaged,
+                "the page at offset " + std::to_string(offset) + " belongs to another table");
+  }
+  copied_(stored.frame.header.frame_bytes());
+  if (least_level_ == 0) return to_.log().append_stored(to_.head_info().offset, stored.frame);
+  std::vector<std::byte> buffer;
+  const format::Bytes payload = value_or_throw(format::raw_payload(stored.frame, buffer));
+  return append(kind, table, payload, least_level_);
+}
+
+FrameHeader PageCopier::append(FrameKind kind, Table table, format::Bytes payload, int level) {
+  return to_.log().append(kind, to_.head_info().offset, payload, level,
+                          static_cast<std::uint16_t>(table));
+}
+
+}  // namespace session::operations

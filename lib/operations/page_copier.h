@@ -1,0 +1,79 @@
+#pragma once
+// Carries trees from one session file to another page by page. Leaves go as they stand: neither
+// records nor digests are computed again; only index pages are written anew, for they say where
+// their children stand. What two revisions share is copied once, for equal digests are equal pages.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "format/commit.h"
+#include "lib/store/page_source.h"
+#include "lib/store/tree_writer.h"
+#include "lib/store/writer_core.h"
+
+namespace session::operations {
+
+// Pages that were made in memory and stand in no file, at offsets that no file has. What folding
+// pending changes or taking out a record gives, before it is known where it goes.
+class StagedPages {
+ public:
+  static constexpr std::uint64_t kFirst = std::uint64_t{1} << 63;
+
+  [[nodiscard]] store::PageSink sink();
+  [[nodiscard]] format::Bytes payload(std::uint64_t offset) const;
+
+ private:
+  std::vector<std::vector<std::byte>> payloads_;
+};
+
+class PageCopier {
+ public:
+  // `copied` is told the bytes of the old file that were read, and may throw.
+  PageCopier(store::WriterCore& to, int least_level, std::function<void(std::uint64_t)> copied);
+
+  // The same tree in the new file. `root` may stand in `from` or among the staged pages, and lead
+  // from there to `from`. Throws kDamaged.
+  [[nodiscard]] format::RootRef copy(const store::PageSource& from, const StagedPages& staged,
+                                     Table table, const format::RootRef& root);
+  // A frame of a blob, by its place; its new header.
+  format::FrameHeader copy_blob_part(const store::PageSource& from, std::uint64_t offset);
+
+ private:
+  struct Place {
+    std::uint64_t offset = 0;
+    std::uint64_t stored_bytes = 0;  // of the subtree
+    std::uint32_t stored_size = 0;
+  };
+  struct DigestHash {
+    std::size_t operator()(const Digest& digest) const {
+      std::size_t hash = 0;
+      std::memcpy(&hash, digest.data(), sizeof hash);
+      return hash;
+    }
+  };
+  struct Source {
+    const store::PageSource& file;
+    const StagedPages& staged;
+    Table table;
+  };
+
+  Place copy_page(const Source& from, std::uint64_t offset, const Digest& digest,
+                  std::uint32_t level);
+  Place copy_leaf(const Source& from, std::uint64_t offset);
+  Place copy_index(const Source& from, std::uint64_t offset, std::uint32_t level);
+  format::FrameHeader copy_frame(const store::PageSource& from, std::uint64_t offset,
+                                 format::FrameKind kind, Table table);
+  format::FrameHeader append(format::FrameKind kind, Table table, format::Bytes payload, int level);
+
+  store::WriterCore& to_;
+  int least_level_;
+  std::function<void(std::uint64_t)> copied_;
+  std::array<std::unordered_map<Digest, Place, DigestHash>, kTableSlots> places_;
+};
+
+}  // namespace session::operations
