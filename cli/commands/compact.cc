@@ -83,7 +83,7 @@ void write_revision(Json& document, const RevisionFate& fate) {
   document.field("time", rfc3339(fate.time_nanos));
   document.field("checkpoint", fate.checkpoint.empty() ? std::optional<std::string>()
                                                        : std::optional(fate.checkpoint));
-  document.field("kept", fate.kept).key("reasons").begin_array();
+  document.field("keep", fate.kept).key("reasons").begin_array();
   for (const std::string& reason : fate.reasons) document.text(reason);
   document.end_array().end_object();
 }
@@ -142,7 +142,11 @@ std::string sentence(const Options& options, const CompactReport& report) {
                                                [](const RevisionFate& fate) { return fate.kept; }));
   std::string text = options.dry_run ? "would go from " : "";
   text += human_bytes(report.bytes_before) + (options.dry_run ? " to " : " became ") +
-          human_bytes(report.bytes_after) + ", ";
+          human_bytes(report.bytes_after);
+  if (report.bytes_after < report.bytes_before) {
+    text += " (" + human_bytes(report.bytes_before - report.bytes_after) + " less)";
+  }
+  text += ", ";
   text += kept == report.revisions.size()
               ? "with all " + counted(kept, "revision")
               : "with " + grouped(kept) + " of " + counted(report.revisions.size(), "revision");

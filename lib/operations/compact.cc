@@ -216,6 +216,7 @@ class Compaction {
   void verify_draft(const store::WriterCore& draft) const {
     VerifyOptions verifying;
     verifying.level = VerifyLevel::kFull;
+    verifying.meaning = false;
     verifying.files = options_.files;
     verifying.progress = options_.progress;
     std::string found;

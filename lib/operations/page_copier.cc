@@ -71,7 +71,7 @@ PageCopier::Place PageCopier::copy_index(const Source& from, std::uint64_t offse
     page = from.file.fetch(offset, FrameKind::kIndex);
     const FrameHeader header = from.file.header(offset);
     if (header.codec != Codec::kNone) codec_level = format::kArchiveLevel;
-    copied_(header.frame_bytes());
+    count(from.file, header.frame_bytes());
   }
   const format::IndexView index = store::open_index(page, offset, level);
   std::vector<format::Child> children;
@@ -102,11 +102,23 @@ FrameHeader PageCopier::copy_frame(const store::PageSource& from, std::uint64_t 
     throw Error(ErrorCode::kDamaged,
                 "the page at offset " + std::to_string(offset) + " belongs to another table");
   }
-  copied_(stored.frame.header.frame_bytes());
+  count(from, stored.frame.header.frame_bytes());
   if (least_level_ == 0) return to_.log().append_stored(to_.head_info().offset, stored.frame);
   std::vector<std::byte> buffer;
   const format::Bytes payload = value_or_throw(format::raw_payload(stored.frame, buffer));
   return append(kind, table, payload, least_level_);
+}
+
+// No frame is copied twice. A forged file could ask for it, by many names for one page, and make a
+// small file a large one.
+void PageCopier::count(const store::PageSource& from, std::uint64_t bytes) {
+  copied_bytes_ += bytes;
+  if (copied_bytes_ > from.size_bytes()) {
+    throw Error(ErrorCode::kDamaged,
+                "pages are referred to under several digests; `sessiontool verify --full` says "
+                "where");
+  }
+  copied_(bytes);
 }
 
 FrameHeader PageCopier::append(FrameKind kind, Table table, format::Bytes payload, int level) {

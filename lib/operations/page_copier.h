@@ -68,11 +68,13 @@ class PageCopier {
   Place copy_index(const Source& from, std::uint64_t offset, std::uint32_t level);
   format::FrameHeader copy_frame(const store::PageSource& from, std::uint64_t offset,
                                  format::FrameKind kind, Table table);
+  void count(const store::PageSource& from, std::uint64_t bytes);
   format::FrameHeader append(format::FrameKind kind, Table table, format::Bytes payload, int level);
 
   store::WriterCore& to_;
   int least_level_;
   std::function<void(std::uint64_t)> copied_;
+  std::uint64_t copied_bytes_ = 0;
   std::array<std::unordered_map<Digest, Place, DigestHash>, kTableSlots> places_;
 };
 

@@ -261,7 +261,7 @@ class Verification {
     report_.uncovered_bytes = coverage->uncovered_bytes();
     if (options_.level != VerifyLevel::kFull) return;
     for (Finding& finding : coverage->findings()) log_.add(std::move(finding));
-    if (search_.head && !search_.damaged_offset) check_meaning();
+    if (options_.meaning && search_.head && !search_.damaged_offset) check_meaning();
   }
 
   // The newest parity group, if the head can be believed about it.

@@ -26,7 +26,7 @@ class CliCompact : public CliTest {
   static std::string kept_in(const JsonValue& document) {
     std::string kept;
     for (const JsonValue& revision : at(document, "revisions").items()) {
-      if (convert::json::to_text(at(revision, "kept")) == "true") {
+      if (convert::json::to_text(at(revision, "keep")) == "true") {
         kept += number_at(revision, "revision") + " ";
       }
     }
@@ -53,6 +53,7 @@ TEST_F(CliCompact, SaysOfEachRevisionWhyItStays) {
   EXPECT_NE(result.out.find("keep  manual checkpoint"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("drop  no rule keeps it"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("would go from"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find(" less), with 2 of 5 revisions"), std::string::npos) << result.out;
   EXPECT_EQ(read_file(file), before);
   EXPECT_EQ(kept_in(tool_json({"compact", file, "--keep-last", "1"})), "4 5 ");
 }

@@ -35,6 +35,7 @@ enum class VerifyLevel : std::uint8_t {
 
 struct VerifyOptions {
   VerifyLevel level = VerifyLevel::kDefault;
+  bool meaning = true;    // kFull: the head's meaning too, on which no verdict depends
   unsigned jobs = 0;      // threads that read the frames; 0: as many as the machine has
   std::string workspace;  // a directory to compare tracked files with; empty: not asked for
   std::function<void(const Finding&)> on_finding;  // called from the calling thread

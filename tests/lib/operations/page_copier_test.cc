@@ -1,0 +1,91 @@
+#include "lib/operations/page_copier.h"
+
+#include <gtest/gtest.h>
+
+#include "lib/store/view.h"
+#include "tests/support/disk_session.h"
+#include "tests/support/records.h"
+
+namespace session::operations {
+namespace {
+
+using test::SimulatedDisk;
+
+// A tree of several levels in one file, and a draft of another.
+class PageCopierTest : public ::testing::Test {
+ protected:
+  PageCopierTest() {
+    Writer writer = test::create_on(disk_);
+    Transaction change = writer.begin();
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      test::put_task(change, test::numbered("t", i), {.title = "a task of some length"});
+    }
+    (void)change.commit(test::folded());
+    view_ = store::View::open(writer.head().view().pages(), writer.head().view().header(),
+                              writer.head().info().offset);
+    draft_ = store::WriterCore::create_draft("/d/new.session", test::creating_on(disk_));
+  }
+
+  [[nodiscard]] const format::RootRef& tasks() const { return view_->roots()[slot(Table::kTasks)]; }
+
+  SimulatedDisk disk_;
+  std::shared_ptr<const store::View> view_;
+  std::shared_ptr<store::WriterCore> draft_;
+  StagedPages staged_;
+};
+
+TEST_F(PageCopierTest, TheTreeIsTheSameInTheNewFile) {
+  ASSERT_GT(tasks().level, 1U);
+  std::uint64_t told = 0;
+  PageCopier copier(*draft_, 0, [&](std::uint64_t bytes) { told += bytes; });
+  const format::RootRef root = copier.copy(*view_->pages(), staged_, Table::kTasks, tasks());
+  EXPECT_EQ(root.digest, tasks().digest);
+  EXPECT_EQ(root.stored_bytes, tasks().stored_bytes);
+  EXPECT_EQ(told, tasks().stored_bytes);
+  const auto pages = draft_->pages_so_far();
+  store::TreeCursor was(*view_->pages(), tasks());
+  store::TreeCursor is(*pages, root);
+  is.seek({});
+  std::size_t records = 0;
+  for (was.seek({}); was.valid(); was.next(), is.next(), ++records) {
+    ASSERT_TRUE(is.valid());
+    EXPECT_EQ(is.key(), was.key());
+    EXPECT_EQ(format::Record(is.record()), format::Record(was.record()));
+  }
+  EXPECT_EQ(records, 400U);
+  EXPECT_FALSE(is.valid());
+}
+
+TEST_F(PageCopierTest, WhatIsThereAlreadyIsNotCopiedAgain) {
+  PageCopier copier(*draft_, 0, [](std::uint64_t) {});
+  const auto first = copier.copy(*view_->pages(), staged_, Table::kTasks, tasks());
+  const std::uint64_t end = draft_->file_bytes();
+  const auto second = copier.copy(*view_->pages(), staged_, Table::kTasks, tasks());
+  EXPECT_EQ(second.offset, first.offset);
+  EXPECT_EQ(draft_->file_bytes(), end);
+}
+
+TEST_F(PageCopierTest, APageUnderManyNamesDoesNotMakeTheFileGrowWithoutEnd) {
+  PageCopier copier(*draft_, 0, [](std::uint64_t) {});
+  format::RootRef forged = tasks();
+  const auto copy_under_many_names = [&] {
+    for (std::uint32_t name = 0; name < 10'000; ++name) {
+      forged.digest[0] = std::byte(name & 255);
+      forged.digest[1] = std::byte(name >> 8);
+      // Only the root goes again each time: what is below it has its name still.
+      (void)copier.copy(*view_->pages(), staged_, Table::kTasks, forged);
+    }
+  };
+  EXPECT_EQ(test::error_of(copy_under_many_names), ErrorCode::kDamaged);
+  EXPECT_LE(draft_->file_bytes(), 2 * view_->pages()->size_bytes());
+}
+
+TEST_F(PageCopierTest, APageOfAnotherTableIsRefused) {
+  PageCopier copier(*draft_, 0, [](std::uint64_t) {});
+  EXPECT_EQ(
+      test::error_of([&] { (void)copier.copy(*view_->pages(), staged_, Table::kValues, tasks()); }),
+      ErrorCode::kDamaged);
+}
+
+}  // namespace
+}  // namespace session::operations
