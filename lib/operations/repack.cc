@@ -13,7 +13,6 @@
 
 namespace session::operations {
 
-using format::FrameKind;
 using format::RecordView;
 using format::RootRef;
 using store::Change;

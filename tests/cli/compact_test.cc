@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "session/reader.h"
 #include "tests/cli/tool.h"
@@ -89,6 +90,43 @@ TEST_F(CliCompact, ExportsStayTheSame) {
   EXPECT_EQ(tool({"export", file + "@4", "--to", "json"}).out, before);
   EXPECT_EQ(tool({"export", file, "--to", "json"}).out, head);
   EXPECT_EQ(number_at(at(tool_json({"info", file}), "file"), "uncovered_bytes"), "0");
+}
+
+// Every tenth version of a real tracker, if the data folder is there.
+TEST_F(CliCompact, VersionsOfATrackerStayWhatTheyWereAndGetSmaller) {
+  const std::string packed = std::string(SESSIONTOOL_SHARED_DATA) + "/beads/beads-seq-300.tar.zst";
+  if (!std::filesystem::exists(packed)) GTEST_SKIP() << "no data folder beside the project";
+  ASSERT_EQ(run_program("/bin/tar",
+                        {"--zstd", "-xf", packed, "-C", directory(), "--wildcards", "*5.jsonl"})
+                .exit_code,
+            0);
+  const std::string file = path("work.session");
+  std::vector<std::string> arguments = {"import", "-o", file};
+  for (const auto& [name, content] : files_in(directory())) arguments.push_back(name);
+  ASSERT_EQ(arguments.size(), 3 + 30U);
+  ASSERT_EQ(tool(arguments).exit_code, 0);
+  ASSERT_EQ(tool({"import", arguments.back(), "-o", path("fresh.session")}).exit_code, 0);
+  const std::string archive = path("archive.session");
+  const std::string last = path("last.session");
+  ASSERT_EQ(tool({"compact", file, "--archive", "-o", archive}).exit_code, 0);
+  ASSERT_EQ(tool({"compact", file, "--keep-last", "1", "-o", last}).exit_code, 0);
+  const Reader was = Reader::open(file);
+  const std::uint64_t before = was.info().file_bytes;
+  ASSERT_EQ(tool({"compact", file}).exit_code, 0);
+  const Reader all = Reader::open(file);
+  const Reader archived = Reader::open(archive);
+  was.head().history([&](const RevisionInfo& info) {
+    const Digest fingerprint = was.at(info.revision).fingerprint();
+    EXPECT_EQ(all.at(info.revision).fingerprint(), fingerprint) << info.revision;
+    EXPECT_EQ(archived.at(info.revision).fingerprint(), fingerprint) << info.revision;
+    return true;
+  });
+  EXPECT_EQ(tool({"export", last, "--to", "beads"}).out,
+            tool({"export", file, "--to", "beads"}).out);
+  EXPECT_LT(all.info().file_bytes, before);
+  EXPECT_LT(archived.info().file_bytes, all.info().file_bytes / 2);
+  EXPECT_LE(Reader::open(last).info().file_bytes,
+            Reader::open(path("fresh.session")).info().file_bytes * 115 / 100);
 }
 
 TEST_F(CliCompact, AnOutputIsNeitherAnInputNorReplacedUnasked) {
