@@ -399,6 +399,46 @@ TEST(Compact, StoppedHalfWayLeavesTheFileAndNothingElse) {
   EXPECT_EQ(disk.contents(kDiskPath), before);
 }
 
+// A full disk, a sync or a rename that fails: the writer goes on in the file it had. Behind the
+// rename it can only stop: the new file is there, but it is not known to the end.
+TEST(Compact, AnyCallThatFailsLeavesTheOneFileOrTheOther) {
+  RandomRecord random(15);
+  SimulatedDisk whole;
+  write_history(whole, random, 8);
+  const auto names = whole.list("/d");
+  for (const DiskCall kind :
+       {DiskCall::kWrite, DiskCall::kSync, DiskCall::kCreate, DiskCall::kRename, DiskCall::kRead,
+        DiskCall::kMap, DiskCall::kSyncDirectory}) {
+    for (std::size_t nth = 1;; ++nth) {
+      SCOPED_TRACE("call " + std::to_string(static_cast<int>(kind)) + ", " + std::to_string(nth));
+      SimulatedDisk disk = whole;
+      Writer writer = open_on(disk);
+      const auto before = disk.contents(kDiskPath);
+      const std::size_t met = disk.faults_met();
+      disk.fail({kind, nth, ENOSPC});
+      CompactOptions options = compacting(disk);
+      const ErrorCode code = error_of([&] { (void)writer.compact(options); });
+      const bool has_met = disk.faults_met() > met;
+      disk.clear_faults();
+      if (!has_met) break;
+      if (code == ErrorCode::kInternal) continue;  // it did without what failed
+      EXPECT_EQ(disk.list("/d"), names);
+      const auto go_on = [&] {
+        Transaction change = writer.begin();
+        put_value(change, "n/after", "goes on");
+        (void)change.commit();
+      };
+      if (disk.contents(kDiskPath) == before) {
+        go_on();
+        writer.close();
+      } else {
+        EXPECT_EQ(error_of(go_on), ErrorCode::kPoisoned);
+      }
+      expect_clean(disk);
+    }
+  }
+}
+
 TEST(Compact, ADamagedFileIsRefusedAndLeftAlone) {
   RandomRecord random(13);
   SimulatedDisk disk;
