@@ -22,8 +22,7 @@ struct Options {
   std::string output;
   bool force = false;
   bool dry_run = false;
-  std::uint64_t keep_last = 0;
-  std::string hourly, daily, weekly, monthly, within;
+  std::string last, hourly, daily, weekly, monthly, within;
   std::vector<std::string> tags;
   std::vector<std::string> drop;
   std::vector<std::string> erase;
@@ -49,6 +48,12 @@ std::optional<std::uint64_t> parse_count(const std::string& text) {
   return count;
 }
 
+std::uint64_t count_of(const std::string& option, const std::string& value) {
+  const auto count = parse_count(value);
+  if (!count || *count == 0) throw wrong_value(option, value, "a number from 1 on");
+  return *count;
+}
+
 // "7" is a number of them, "7d" a span.
 KeepEvery every(const std::string& option, const std::string& value) {
   KeepEvery keep;
@@ -64,7 +69,7 @@ KeepEvery every(const std::string& option, const std::string& value) {
 
 RetentionPolicy retention_of(const Options& options) {
   RetentionPolicy policy;
-  policy.keep_last = options.keep_last;
+  if (!options.last.empty()) policy.keep_last = count_of("--keep-last", options.last);
   policy.hourly = every("--keep-hourly", options.hourly);
   policy.daily = every("--keep-daily", options.daily);
   policy.weekly = every("--keep-weekly", options.weekly);
@@ -205,23 +210,20 @@ ExitCode run(Context& context, const Options& options) {
 }
 
 void add_retention(CLI::App& command, Options& options) {
-  command.add_option("--keep-last", options.keep_last, "keep the newest N revisions")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  command.add_option("--keep-last", options.last, "keep the newest N revisions")->type_name("N");
   const auto add_every = [&](const std::string& name, std::string& value, const std::string& what) {
     command
         .add_option(name, value,
-                    "keep the newest revision of each of N " + what +
-                        ", or of all within a span such as 7d")
+                    "keep the newest of each " + what + ": of N of them, or within a span (7d)")
         ->type_name("N");
   };
-  add_every("--keep-hourly", options.hourly, "hours");
-  add_every("--keep-daily", options.daily, "days");
-  add_every("--keep-weekly", options.weekly, "weeks");
-  add_every("--keep-monthly", options.monthly, "months");
+  add_every("--keep-hourly", options.hourly, "hour");
+  add_every("--keep-daily", options.daily, "day");
+  add_every("--keep-weekly", options.weekly, "week");
+  add_every("--keep-monthly", options.monthly, "month");
   command
       .add_option("--keep-within", options.within,
-                  "keep all that are at most so much older than the newest: 90m, 2h, 7d, 4w")
+                  "keep all within this span before the newest: 90m, 2h, 7d, 4w")
       ->type_name("SPAN");
   command.add_option("--keep-tag", options.tags, "keep checkpoints with this tag (repeatable)")
       ->type_name("T")
@@ -229,7 +231,7 @@ void add_retention(CLI::App& command, Options& options) {
       ->take_all();
   command
       .add_option("--drop", options.drop,
-                  "drop this checkpoint and its revision, whatever would keep it (repeatable)")
+                  "drop this checkpoint, whatever would keep it (repeatable)")
       ->type_name("CHECKPOINT")
       ->expected(1)
       ->take_all();
@@ -251,7 +253,7 @@ void add_compact(CLI::App& app, Context& context) {
   add_parity(command, options->parity, "percent of parity, 1 to 50 (default: as much as FILE has)");
   command
       .add_option("--erase", options->erase,
-                  "remove this record from every revision for good, as tasks/KEY (repeatable)")
+                  "remove this record from every revision, for good (repeatable)")
       ->type_name("TABLE/KEY")
       ->expected(1)
       ->take_all();

@@ -68,6 +68,7 @@ TEST_F(CliCompact, RulesTakeNumbersAndSpans) {
             "3 5 ");
   for (const char* wrong : {"0", "-1", "x", "7y"}) {
     EXPECT_EQ(tool({"compact", file, "-n", "--keep-daily", wrong}).exit_code, 2) << wrong;
+    EXPECT_EQ(tool({"compact", file, "-n", "--keep-last", wrong}).exit_code, 2) << wrong;
   }
 }
 
