@@ -174,6 +174,8 @@ void write_text(Context& context, const Options& options, const RepairReport& re
     out << "nothing was changed\n";
   } else if (report.refused) {
     out << "nothing was changed: something would be lost; `sessiontool repair --accept-loss "
+        << (options.fix_semantics ? "--fix-semantics " : "")
+        << (options.from.empty() ? "" : "--from '" + one_line(options.from) + "' ")
         << one_line(options.file) << "` does it all the same and keeps the damaged file\n";
   }
 }

@@ -35,6 +35,28 @@ std::optional<std::string_view> parent_of(const Value& task) {
   return get_text(task, "parent_id");
 }
 
+using Children = std::unordered_map<std::string_view, std::vector<std::string_view>>;
+
+// Who is whose child, by the children's word.
+Children children_of(const json::Object& tasks) {
+  Children children;
+  for (const json::Member& task : tasks) {
+    if (const auto parent = parent_of(task.value)) children[*parent].push_back(task.name());
+  }
+  return children;
+}
+
+// Whether the task lists these children and no others, each once.
+bool lists(const Value& task, std::vector<std::string_view> children) {
+  std::vector<std::string_view> listed;
+  for (const Value& child : get_items(task, "children")) {
+    if (child.is_string()) listed.push_back(child.text());
+  }
+  std::sort(listed.begin(), listed.end());
+  std::sort(children.begin(), children.end());
+  return listed == children;
+}
+
 // ---- counters, times, roots ---------------------------------------------------------------------
 
 class OutlineMender {
@@ -48,6 +70,7 @@ class OutlineMender {
     Value* tree = find_object(outline_.document, "task_tree");
     if (tree == nullptr) return std::move(mends_);
     mend_roots(*tree);
+    mend_other_tasks(*tree);
     if (Value* metadata = find_object(*tree, "metadata")) mend_tree_metadata(*metadata);
     return std::move(mends_);
   }
@@ -162,6 +185,26 @@ class OutlineMender {
     }
   }
 
+  // Tasks that no record holds: their lists and ids stand here alone.
+  void mend_other_tasks(Value& tree) {
+    Value* others = find_object(tree, "tasks");
+    if (others == nullptr) return;
+    Children children = children_of(tasks_);
+    for (json::Member& task : others->members()) {
+      if (!task.value.is_object()) continue;
+      const std::string where = "task_tree.tasks." + std::string(task.name()) + ".";
+      if (get_text(task.value, "id")) {
+        set(task.value, "id", DefectKind::kKey, where, Value::string(task.name()));
+      }
+      const std::vector<std::string_view>& own = children[task.name()];
+      if (lists(task.value, own)) continue;
+      Value list = Value::array();
+      for (const std::string_view child : own) list.items().push_back(Value::string(child));
+      if (task.value.find("children") == nullptr) task.value.add("children", Value());
+      set(task.value, "children", DefectKind::kChild, where, std::move(list));
+    }
+  }
+
   // The same, in any order; what is no string is nobody's business.
   static bool are_roots(const json::Array& said, const json::Array& roots) {
     std::vector<std::string_view> a;
@@ -191,20 +234,10 @@ std::vector<Mend> mend_outline(const Value& state, Outline& outline) {
 
 std::vector<std::string> tasks_with_wrong_lists(const Value& state) {
   const json::Object& tasks = tasks_of(state);
-  std::unordered_map<std::string_view, std::vector<std::string_view>> children;
-  for (const json::Member& task : tasks) {
-    if (const auto parent = parent_of(task.value)) children[*parent].push_back(task.name());
-  }
+  Children children = children_of(tasks);
   std::vector<std::string> wrong;
   for (const json::Member& task : tasks) {
-    std::vector<std::string_view> listed;
-    for (const Value& child : get_items(task.value, "children")) {
-      if (child.is_string()) listed.push_back(child.text());
-    }
-    std::vector<std::string_view>& own = children[task.name()];
-    std::sort(listed.begin(), listed.end());
-    std::sort(own.begin(), own.end());
-    if (listed != own) wrong.emplace_back(task.name());
+    if (!lists(task.value, children[task.name()])) wrong.emplace_back(task.name());
   }
   return wrong;
 }

@@ -19,7 +19,8 @@ struct Mend {
   json::Value after;
 };
 
-// Counters, times, version and list of roots of `outline.document`. `state` is the whole of it.
+// Counters, times, version and list of roots of `outline.document`, and ids and lists of the tasks
+// that no record holds. `state` is the whole of it.
 [[nodiscard]] std::vector<Mend> mend_outline(const json::Value& state, Outline& outline);
 
 // Who lists children that are not its own, or lists one twice, or leaves one out.

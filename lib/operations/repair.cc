@@ -90,7 +90,14 @@ class Repair {
       keep_clean_file(image_file);
       return std::move(report_);
     }
-    if (wants_corrections()) correct(*result);
+    if (wants_corrections() && !correct(*result)) {
+      if (found == Verdict::kClean) {
+        files_.remove(image_file.path());
+        keep_clean_file(image_file);
+        return std::move(report_);
+      }
+      report_.bit_exact = false;  // a writer has been there
+    }
     judge();
     if (report_.refused || options_.dry_run) return std::move(report_);
     put_in_place(*result);
@@ -133,8 +140,9 @@ class Repair {
   void refuse_from() const {
     if (options_.from.empty()) return;
     throw Error(ErrorCode::kUsage,
-                "this file is not damaged; `sessiontool restore " + shell_quoted(path_) + "@" +
-                    options_.from + "` makes an older revision the newest state",
+                "this file is not damaged; `sessiontool restore " +
+                    shell_quoted(path_ + "@" + options_.from) +
+                    "` makes an older revision the newest state",
                 path_);
   }
 
@@ -193,14 +201,13 @@ class Repair {
     require_clean(draft.path());
   }
 
-  // One commit with all corrections, and a word of it among the session's recoveries.
-  void correct(const Draft& draft) {
+  // One commit with all corrections, and a word of it among the session's recoveries. False if
+  // nothing could be corrected: what is found stands beside the records, in what a source said.
+  [[nodiscard]] bool correct(const Draft& draft) {
     Writer writer = open_draft(draft);
     Transaction change = writer.begin();
     std::vector<RepairAction> actions = correct_meaning(change, options_.progress);
-    if (actions.empty()) {
-      throw Error(ErrorCode::kInternal, "findings of meaning could not be corrected", path_);
-    }
+    if (actions.empty()) return false;
     const std::string words = std::to_string(actions.size()) + " corrections of the meaning";
     RecoveryFacts facts;
     facts.time_nanos = options_.clock ? options_.clock() : store::system_nanos();
@@ -221,6 +228,7 @@ class Repair {
     report_.bit_exact = false;
     std::move(actions.begin(), actions.end(), std::back_inserter(report_.actions));
     require_clean(draft.path());
+    return true;
   }
 
   // A clean file is left alone; elsewhere it goes byte for byte.

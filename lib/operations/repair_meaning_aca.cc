@@ -131,6 +131,8 @@ class AcaCorrections {
   }
 
   void tell(const aca::Mend& mend) {
+    // Of a task, whose finding was told of with all other lists.
+    if (mend.kind == aca::DefectKind::kKey || mend.kind == aca::DefectKind::kChild) return;
     if (mend.kind != aca::DefectKind::kRoots) {
       corrections_.tell(code_of(mend.kind).value(), Table::kSession, kMetadataKey,
                         mend.place + " was wrong", json::to_text(mend.before),

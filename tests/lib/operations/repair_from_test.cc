@@ -103,6 +103,7 @@ TEST(RepairFrom, WhateverIsDestroyedTheChosenStateComesWholeOrNotAtAll) {
   const auto good = fingerprints(whole);
   std::map<RepairVerdict, int> seen;
   int refused = 0;
+  int bookkept = 0;
   for (const FramePlace& place : frames_in(file)) {
     SCOPED_TRACE("kind " + std::to_string(place.kind) + " at " + std::to_string(place.offset));
     SimulatedDisk disk;
@@ -137,7 +138,13 @@ TEST(RepairFrom, WhateverIsDestroyedTheChosenStateComesWholeOrNotAtAll) {
     if (later) {
       EXPECT_EQ((*later)->getRevision(), now.contains(4) ? 4U : 0U);
     }
-    EXPECT_EQ(head.find(Table::kUpkeep, "policy").has_value(), has_later);
+    const auto policy = head.find(Table::kUpkeep, "policy");
+    EXPECT_EQ(policy.has_value(), has_later);
+    if (policy) {
+      const WholeRecord whole_policy = head.whole(Table::kUpkeep, *policy);
+      EXPECT_EQ(whole_policy.as<schema::Upkeep>().getExtra().size(), 6000U);
+      ++bookkept;
+    }
     for (const auto& [revision, fingerprint] : now) {
       if (good.contains(revision)) {
         EXPECT_EQ(fingerprint, good.at(revision)) << revision;
@@ -153,6 +160,7 @@ TEST(RepairFrom, WhateverIsDestroyedTheChosenStateComesWholeOrNotAtAll) {
   EXPECT_GT(seen[RepairVerdict::kRecovered], 0) << "revisions that do not";
   EXPECT_EQ(seen[RepairVerdict::kLossy], 0);
   EXPECT_GT(refused, 0) << "pages of the chosen revision";
+  EXPECT_GT(bookkept, 0) << "revisions behind the chosen one";
 }
 
 TEST(RepairFrom, ANumberADescriptionAndAPrefixAreNames) {

@@ -789,6 +789,12 @@ std::string random_state(std::mt19937_64& random) {
     tasks += R"(,"dependencies":)" + list() + R"(,"created_at":)" + time();
     tasks += R"(,"updated_at":)" + time() + R"(,"metadata":{},"execution_history":[]})";
   }
+  // A key that no record can have: the task stays beside the records.
+  if (random() % 3 == 0) {
+    const std::string long_key = "\"" + std::string(2100, 'k') + "\"";
+    tasks += "," + long_key + R"(:{"id":)" + one_of({long_key, key()}) +
+             R"(,"status":"Pending","parent_id":null,"children":)" + list() + "}";
+  }
   const std::string statistics = R"({"total_tasks":)" + count() + R"(,"completed_tasks":)" +
                                  count() + R"(,"success_rate":)" + one_of({"0.5", "7.25", "null"}) +
                                  R"(,"average_completion_time":)" +
