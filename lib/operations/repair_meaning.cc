@@ -170,6 +170,7 @@ std::vector<RepairAction> correct_meaning(Transaction& change, const ProgressCal
     Corrections corrections(change, progress);
     for (int looks = 0; looks < kMaxLooks && corrections.look(); ++looks) {
       const std::uint64_t changes = change.changes();
+      const std::size_t told = corrections.told();
       // Lists that contradict each other are told of before they are made anew with the tasks.
       correct_imported_aca(corrections);
       corrections.refresh();
@@ -178,7 +179,9 @@ std::vector<RepairAction> correct_meaning(Transaction& change, const ProgressCal
       correct_messages(corrections);
       correct_events(corrections);
       correct_bookkeeping(corrections);
-      if (change.changes() == changes) break;
+      if (change.changes() != changes) continue;
+      corrections.take_back(told);
+      break;
     }
     return corrections.take_actions();
   });

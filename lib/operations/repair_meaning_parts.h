@@ -3,6 +3,7 @@
 
 #include <capnp/message.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <set>
@@ -67,6 +68,9 @@ class Corrections {
 
   // Throws kInterrupted when the caller wants no more. Once per record.
   void advance();
+  [[nodiscard]] std::size_t told() const { return actions_.size(); }
+  // Takes back what was told since, where nothing came of it.
+  void take_back(std::size_t told) { actions_.resize(told); }
   [[nodiscard]] std::vector<RepairAction> take_actions() { return std::move(actions_); }
 
  private:

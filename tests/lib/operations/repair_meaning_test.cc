@@ -486,6 +486,27 @@ TEST(RepairMeaning, WhatOnlyTheWorldOutsideKnowsIsLeft) {
   EXPECT_EQ(mended.disk().contents(kDiskPath), mended.file());
 }
 
+// Somebody wrote a record that is another task altogether.
+TEST(RepairMeaning, WhatCannotBeCorrectedIsLeftAloneAndNotToldOf) {
+  Mended mended([](Transaction& change) {
+    put<schema::SessionRecord>(change, "metadata", [](schema::SessionRecord::Builder session) {
+      session.setOrigin(schema::Origin::ACA);
+      session.initMetadata();
+    });
+    task(change, "a", [](TaskBuilder t) {
+      t.setOrigin(schema::Origin::ACA);
+      t.setExtra(R"({"!":{"id":"other","status":"Pending"}})");
+    });
+  });
+  ASSERT_EQ(mended.found().findings.size(), 1U) << mended.found().text();
+  EXPECT_TRUE(mended.found().has(FindingCode::kKeyDiffersFromId));
+  EXPECT_EQ(mended.report().verdict, RepairVerdict::kClean);
+  EXPECT_TRUE(mended.report().bit_exact);
+  EXPECT_TRUE(mended.report().actions.empty());
+  EXPECT_EQ(mended.report().semantic_findings, 1U);
+  EXPECT_EQ(mended.disk().contents(kDiskPath), mended.file());
+}
+
 TEST(RepairMeaning, CorrectionsAreOneCommitBehindAnUntouchedPast) {
   Mended mended([](Transaction& change) {
     task(change, "a", [](TaskBuilder t) { t.setParent("nobody"); });
