@@ -74,7 +74,7 @@ TEST_F(InTransaction, ShowsSoFarWhatACommitWouldLeave) {
     auto before = writer_.begin();
     put_task(before, "a", {.title = "one"});
     put_task(before, "b", {.title = "two"});
-    (void)before.commit();
+    (void)before.commit(folded());
     auto change = writer_.begin();
     change.spill_above(limit);
     put_task(change, "c", {.title = "three", .parent = "a", .description = std::string(9000, 'd')});
