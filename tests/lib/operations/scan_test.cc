@@ -111,7 +111,8 @@ TEST(Scan, DamageAcrossTheBorderOfARangeIsOne) {
   zero_block(frames.file, kRange - 20'000, 40'000);
   const Scan found = scan(frames.file, 2);
   ASSERT_LE(found.damages.size(), 2U) << text_of(found);
-  EXPECT_LE(found.damages.front().offset, kRange - 20'000);
+  // The first zeros may fall on padding, which they do not change.
+  EXPECT_LT(found.damages.front().offset, kRange - 20'000 + format::kAlignBytes);
   EXPECT_GE(found.damages.back().end, kRange + 20'000);
   EXPECT_LT(found.damages.back().end, kRange + 20'000 + 6'000);
 }

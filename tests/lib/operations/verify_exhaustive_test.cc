@@ -9,6 +9,7 @@
 #include <string>
 
 #include "format/layout.h"
+#include "session/compact.h"
 #include "session/protect.h"
 #include "session/reader.h"
 #include "tests/lib/operations/verify_support.h"
@@ -21,13 +22,15 @@ bool is_exhaustive() {
   return std::getenv("SESSIONTOOL_EXHAUSTIVE") != nullptr;
 }
 
-FileBytes with_parity(const FileBytes& file) {
+// Every page, delta and blob compressed, and parity over all of it.
+FileBytes archived(const FileBytes& file) {
   SimulatedDisk disk;
   disk.put(kDiskPath, file);
-  ProtectOptions options;
-  options.percent = kUsualParityPercent;
+  CompactOptions options;
+  options.archive = true;
+  options.parity_percent = kUsualParityPercent;
   options.files = &disk;
-  protect(kDiskPath, options);
+  (void)compact(kDiskPath, options);
   return disk.contents(kDiskPath);
 }
 
@@ -62,7 +65,7 @@ std::vector<Sample> samples() {
   return {{"SmallSnapshot", [=] { return small_snapshot(large ? 150 : 6); }},
           {"ManyDeltas", [=] { return many_deltas(large ? 80 : 5); }},
           {"Blobs", [=] { return with_blobs(large ? 9000 : 4200); }},
-          {"BlobsAndParity", [=] { return with_parity(with_blobs(large ? 9000 : 4200)); }}};
+          {"CompressedWithParity", [=] { return archived(with_blobs(large ? 9000 : 4200)); }}};
 }
 
 class VerifyExhaustive : public testing::TestWithParam<Sample> {};
