@@ -1,8 +1,17 @@
 #include "lib/io/file.h"
 
+#include "lib/io/watch.h"
 #include "session/error.h"
 
 namespace session::io {
+
+std::optional<LockHolder> FileSystem::lock_holder(const std::string& /*path*/) {
+  return std::nullopt;
+}
+
+std::unique_ptr<Watch> FileSystem::watch(const std::string& /*path*/) {
+  return watch_by_looking();
+}
 
 void read_exactly(File& file, const std::string& path, std::uint64_t offset,
                   std::span<std::byte> into) {

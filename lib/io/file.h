@@ -1,16 +1,18 @@
 #pragma once
 // The seam between us and the operating system: every system call the library makes on a session
-// file goes through these three classes, so that a test can lie about writes, syncs and renames.
+// file goes through these classes, so that a test can lie about writes, syncs and renames.
 //
 // Failures throw session::Error(kIo) with the system's words and the path; kNotFound and kExists
 // where that is what happened. An interrupted or short call is retried inside: a call either does
 // all it was asked to or throws.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,22 @@ class Lock {
   virtual ~Lock() = default;
 };
 
+// Who has a lock.
+struct LockHolder {
+  std::optional<long> process;  // nothing: in another container or on another machine
+};
+
+// Waits for something to happen to a file, or to the name it stands under. One thread at a time.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  // True as soon as something may have happened since the call before (since the watch was made, in
+  // the first call); whoever asks looks then, and often finds nothing. False when `timeout` was
+  // over, `stop` was asked for, or a signal was handled by this thread, before that.
+  [[nodiscard]] virtual bool wait(std::chrono::nanoseconds timeout,
+                                  const std::stop_token& stop) = 0;
+};
+
 enum class OpenMode : std::uint8_t {
   kRead,
   kReadWrite,
@@ -94,6 +112,12 @@ class FileSystem {
   // the id back), and kUsage when the session file has several names (hard links). Whatever opens
   // and closes the lock file past this seam, in the process that holds it, drops the lock.
   [[nodiscard]] virtual std::unique_ptr<Lock> lock(const std::string& path) = 0;
+  // Who holds that lock, if anybody does. Takes no lock and creates nothing. Nothing as well where
+  // the system does not say: the lock file cannot be read, there are no locks here.
+  [[nodiscard]] virtual std::optional<LockHolder> lock_holder(const std::string& path);
+  // A watch on the name `path`, whatever file it stands for now and later, if any. This one cannot
+  // be told and asks to be looked after every few milliseconds.
+  [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& path);
   // Names in a directory, sorted, without "." and "..".
   [[nodiscard]] virtual std::vector<std::string> list(const std::string& directory) = 0;
 };

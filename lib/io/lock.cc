@@ -142,16 +142,17 @@ struct Holder {
   std::optional<long> process;
 };
 
-Holder ask_holder(const Descriptor& descriptor) {
+// Nothing if the system does not say.
+std::optional<Holder> ask_holder(const Descriptor& descriptor) {
   struct flock question {};
   question.l_type = F_WRLCK;
   question.l_whence = SEEK_SET;
-  if (::fcntl(descriptor.number(), F_GETLK, &question) != 0) return {true, std::nullopt};
-  if (question.l_type == F_UNLCK) return {};
-  if (question.l_pid > 0) return {true, question.l_pid};
+  if (::fcntl(descriptor.number(), F_GETLK, &question) != 0) return std::nullopt;
+  if (question.l_type == F_UNLCK) return Holder{};
+  if (question.l_pid > 0) return Holder{true, question.l_pid};
   // In another container or on another machine: the system knows no number of it that means
   // anything here, but it has written down its own.
-  return {true, written_holder(descriptor)};
+  return Holder{true, written_holder(descriptor)};
 }
 
 void write_holder(const Descriptor& descriptor, pid_t process, const std::string& lock_path) {
@@ -197,7 +198,7 @@ std::unique_ptr<Lock> try_lock(LockTable& table, const std::string& path,
 
   taken.lock = boost_lock(taken.descriptor, lock_path);
   if (!taken.lock.try_lock()) {
-    const Holder holder = ask_holder(taken.descriptor);
+    const Holder holder = ask_holder(taken.descriptor).value_or(Holder{true, std::nullopt});
     if (!holder.is_there) return nullptr;
     throw locked_error(path, holder.process);
   }
@@ -224,6 +225,30 @@ std::unique_ptr<Lock> lock_beside(const std::string& path) {
     throw system_error(failure.get_native_error(), "cannot lock the file", lock_path);
   }
   throw locked_error(path, std::nullopt);
+}
+
+std::optional<LockHolder> holder_of_lock_beside(const std::string& path) {
+  const std::string lock_path = path + ".lock";
+  LockTable& table = lock_table();
+  const std::lock_guard guard(table.mutex);
+  // Before opening it, as in try_lock.
+  struct stat status {};
+  const bool is_there = ::stat(lock_path.c_str(), &status) == 0;
+  HeldLock* ours = table.find(lock_path);
+  if (ours == nullptr && is_there) ours = table.find(identity_of(status));
+  if (ours != nullptr) return LockHolder{ours->process};
+  if (!is_there || !S_ISREG(status.st_mode)) return std::nullopt;
+
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  Descriptor descriptor(::open(lock_path.c_str(), kFlags));
+  if (!descriptor.is_open() || ::fstat(descriptor.number(), &status) != 0) return std::nullopt;
+  if (HeldLock* held = table.find(identity_of(status))) {
+    held->deferred.push_back(std::move(descriptor));
+    return LockHolder{held->process};
+  }
+  const auto holder = ask_holder(descriptor);
+  if (!holder || !holder->is_there) return std::nullopt;
+  return LockHolder{holder->process};
 }
 
 void close_keeping_locks(int descriptor) noexcept {

@@ -20,6 +20,9 @@ namespace session::io {
 // As FileSystem::lock. Thread-safe.
 [[nodiscard]] std::unique_ptr<Lock> lock_beside(const std::string& path);
 
+// As FileSystem::lock_holder. Thread-safe.
+[[nodiscard]] std::optional<LockHolder> holder_of_lock_beside(const std::string& path);
+
 // Closes a descriptor now; or, if it leads to the file of a lock that this process holds, when that
 // lock is released. Does nothing for -1. Thread-safe.
 void close_keeping_locks(int descriptor) noexcept;

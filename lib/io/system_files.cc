@@ -16,6 +16,7 @@
 #include "lib/io/renames.h"
 #include "lib/io/system_error.h"
 #include "lib/io/transfer.h"
+#include "lib/io/watch.h"
 
 namespace session::io {
 namespace {
@@ -110,6 +111,15 @@ class SystemFiles : public FileSystem {
 
   std::unique_ptr<Lock> lock(const std::string& path) override {
     return lock_beside(checked(path));
+  }
+
+  std::optional<LockHolder> lock_holder(const std::string& path) override {
+    return holder_of_lock_beside(checked(path));
+  }
+
+  std::unique_ptr<Watch> watch(const std::string& path) override {
+    if (auto told = watch_by_inotify(checked(path))) return told;
+    return watch_by_looking();
   }
 
   std::vector<std::string> list(const std::string& directory) override {

@@ -277,4 +277,12 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
   return *search.head;
 }
 
+bool has_moved_on(io::File& file, const Head& known) {
+  // A frame begins right there, and with bytes that are not zero.
+  std::array<std::byte, format::kFrameHeaderBytes> next{};
+  const std::size_t size = file.read_at(known.end, next);
+  if (!format::all_zero(Bytes(next).first(size))) return true;
+  return size == 0 && file.size_bytes() < known.end;
+}
+
 }  // namespace session::store

@@ -41,6 +41,9 @@ struct HeadSearch {
 // Throws kDamaged if no commit can be believed, or if the one a seal vouches for is bad.
 [[nodiscard]] Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag);
 
+// Whether a search could find another head than `known`: false if nothing was written behind it.
+[[nodiscard]] bool has_moved_on(io::File& file, const Head& known);
+
 // The offset behind the last byte in [0, limit) that is not zero; `floor` if there is none at or
 // above it. Reads by system calls: touching a reserve through a mapping costs a fault per page.
 [[nodiscard]] std::uint64_t end_of_nonzero(io::File& file, const std::string& path,

@@ -8,6 +8,7 @@
 
 #include "format/frame.h"
 #include "lib/io/file.h"
+#include "lib/io/watch.h"
 #include "lib/store/head.h"
 #include "lib/store/parity.h"
 #include "lib/store/revision_name.h"
@@ -16,11 +17,48 @@
 namespace session {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// How long a file may be no session before that is believed, and how often it is looked at then.
+constexpr std::chrono::seconds kPatience(1);
+constexpr std::chrono::milliseconds kPatientLook(20);
+
 std::string uuid_text(const std::array<std::byte, 16>& bytes) {
   boost::uuids::uuid uuid;
   std::transform(bytes.begin(), bytes.end(), uuid.begin(),
                  [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
   return boost::uuids::to_string(uuid);
+}
+
+std::string session_id_of(const store::View& view) {
+  const auto identity = view.find(Table::kUpkeep, "identity");
+  if (!identity) return {};
+  return store::to_string(identity->record.as<schema::Upkeep>().getIdentity().getSessionId());
+}
+
+// Empty if it has none that can be read.
+std::string readable_session_id(const store::View& view) {
+  try {
+    return format::guarded([&] { return session_id_of(view); });
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// Whether the session that `now` shows, in another file, had `was` as a revision, as far as can be
+// said: it may have been compacted away.
+bool goes_on_from(const RevisionInfo& was, const store::View& now) {
+  if (now.info().revision < was.revision) return false;
+  try {
+    return format::guarded([&] {
+      const auto offset = now.commit_offset(was.revision);
+      if (!offset) return true;
+      const store::LoadedCommit commit = store::load_commit(*now.pages(), *offset);
+      return commit.reader.getTime() == was.time_nanos;
+    });
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 }  // namespace
@@ -32,6 +70,10 @@ struct Reader::Impl {
   format::FileHeader header;
   store::Head head;
   std::shared_ptr<const store::View> view;
+  // Since the first wait:
+  std::unique_ptr<io::Watch> watch;
+  std::string session_id;
+  std::optional<Clock::time_point> unreadable_since;  // what stands at the path now
 
   [[nodiscard]] io::FileSystem& files() const {
     return options.files != nullptr ? *options.files : io::system_files();
@@ -42,7 +84,8 @@ struct Reader::Impl {
     load(found, store::read_file_header(*found, path));
   }
 
-  // A writer may cut its reserve or a tail while we look at the end: look again then.
+  // A writer may cut its reserve or a tail while we look at the end: look again then. Or it may
+  // finish a commit and seal it between our looks at the two: real damage is still there then.
   store::Head find_head(io::File& from, std::uint64_t tag) const {
     constexpr int kAttempts = 8;
     for (int attempt = 1;; ++attempt) {
@@ -51,7 +94,8 @@ struct Reader::Impl {
         return store::find_head(from, path, tag);
       } catch (const Error& error) {
         const bool was_cut = error.code() == ErrorCode::kIo && from.size_bytes() != size;
-        if (!was_cut || attempt == kAttempts) throw;
+        const bool in_doubt = error.code() == ErrorCode::kDamaged && attempt == 1;
+        if ((!was_cut && !in_doubt) || attempt == kAttempts) throw;
       }
     }
   }
@@ -59,12 +103,91 @@ struct Reader::Impl {
   // Shows the newest revision of `from`; if that fails, what was shown before stays.
   void load(std::shared_ptr<io::File> from, const format::FileHeader& its_header) {
     const store::Head found = find_head(*from, its_header.tag());
+    if (from == file && found.commit_offset == head.commit_offset) {
+      head = found;
+      return;
+    }
     auto pages = std::make_shared<store::PageSource>(from, found.commit_end, its_header.tag(),
                                                      options.mode == ReadMode::kCopy);
     view = store::View::open(std::move(pages), its_header, found.commit_offset);
+    const bool is_another_file = from != file;
     file = std::move(from);
     header = its_header;
     head = found;
+    // Kept, as the pages it stands in may be gone when it is asked for.
+    if (watch && is_another_file) session_id = readable_session_id(*view);
+  }
+
+  [[nodiscard]] bool is_at_path() const {
+    const auto there = files().identity(path);
+    return !there || *there == file->identity();
+  }
+
+  void refresh() {
+    if (!is_at_path()) {
+      open();
+      return;
+    }
+    try {
+      load(file, header);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged || !files().exists(path)) throw;
+      open();  // the bytes of another session were copied into this file
+    }
+  }
+
+  HeadChange look() {
+    if (is_at_path() && !store::has_moved_on(*file, head)) return HeadChange::kNone;
+    const auto before = view;
+    const auto before_file = file;
+    const std::string before_session = session_id;
+    refresh();
+    if (view == before) return HeadChange::kNone;
+    const RevisionInfo& was = before->info();
+    const bool goes_on = file == before_file
+                             ? view->info().revision >= was.revision
+                             : session_id == before_session && goes_on_from(was, *view);
+    if (!goes_on) return HeadChange::kReplaced;
+    return view->info().revision == was.revision ? HeadChange::kNone : HeadChange::kNewer;
+  }
+
+  // What stands at the path may be on its way there.
+  HeadChange look_patiently() {
+    try {
+      const HeadChange change = look();
+      unreadable_since.reset();
+      return change;
+    } catch (const Error& error) {
+      const ErrorCode code = error.code();
+      const bool may_pass = code == ErrorCode::kNotASession || code == ErrorCode::kDamaged ||
+                            code == ErrorCode::kNotFound;
+      if (!may_pass) throw;
+      if (!unreadable_since) unreadable_since = Clock::now();
+      if (Clock::now() - *unreadable_since < kPatience) return HeadChange::kNone;
+      unreadable_since.reset();
+      throw;
+    }
+  }
+
+  HeadChange wait(std::chrono::nanoseconds timeout, const std::stop_token& stop) {
+    const auto deadline = io::deadline_after(timeout);
+    bool may_have_changed = !watch || unreadable_since;
+    if (!watch) {
+      watch = options.poll ? io::watch_by_looking() : files().watch(path);
+      session_id = readable_session_id(*view);
+    }
+    for (;;) {
+      if (may_have_changed) {
+        const HeadChange change = look_patiently();
+        if (change != HeadChange::kNone) return change;
+      }
+      std::chrono::nanoseconds left = deadline - Clock::now();
+      if (stop.stop_requested() || (may_have_changed && left.count() <= 0)) break;
+      if (unreadable_since) left = std::min<std::chrono::nanoseconds>(left, kPatientLook);
+      may_have_changed = watch->wait(left, stop) || unreadable_since;
+      if (!may_have_changed) break;
+    }
+    return HeadChange::kNone;
   }
 
   template <class F>
@@ -97,15 +220,14 @@ Snapshot Reader::head() const {
 bool Reader::refresh() {
   return impl_->named([&] {
     const std::uint64_t before = impl_->view->info().revision;
-    const std::string id = uuid_text(impl_->header.file_id);
-    const auto there = impl_->files().identity(impl_->path);
-    if (there && !(*there == impl_->file->identity())) {
-      impl_->open();
-    } else {
-      impl_->load(impl_->file, impl_->header);
-    }
-    return impl_->view->info().revision != before || uuid_text(impl_->header.file_id) != id;
+    const auto id = impl_->header.file_id;
+    impl_->refresh();
+    return impl_->view->info().revision != before || impl_->header.file_id != id;
   });
+}
+
+HeadChange Reader::wait_for_change(std::chrono::nanoseconds timeout, const std::stop_token& stop) {
+  return impl_->named([&] { return impl_->wait(timeout, stop); });
 }
 
 Snapshot Reader::at(std::uint64_t revision) const {
@@ -170,9 +292,13 @@ FileInfo Reader::info() const {
     }
     info.parity_bytes = std::min(info.parity_bytes, info.head_end);
     info.live_bytes = std::min(info.live_bytes, info.head_end - info.parity_bytes);
-    if (const auto identity = view.find(Table::kUpkeep, "identity")) {
-      info.session_id =
-          store::to_string(identity->record.as<schema::Upkeep>().getIdentity().getSessionId());
+    info.session_id = session_id_of(view);
+    io::FileSystem& files = impl_->files();
+    if (files.exists(info.path)) {
+      if (const auto holder = files.lock_holder(files.real_path(info.path))) {
+        info.is_being_written = true;
+        info.writer_process = holder->process.value_or(0);
+      }
     }
     return info;
   });

@@ -103,6 +103,11 @@ void Snapshot::history(const std::function<bool(const RevisionInfo&)>& visit) co
   format::guarded([&] { view_->history(visit); });
 }
 
+void Snapshot::history_after(std::uint64_t revision,
+                             const std::function<bool(const RevisionInfo&)>& visit) const {
+  format::guarded([&] { view_->history_after(revision, visit); });
+}
+
 std::vector<CheckpointInfo> Snapshot::checkpoints() const {
   return format::guarded([&] { return view_->checkpoints(); });
 }

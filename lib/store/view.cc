@@ -12,6 +12,7 @@ namespace {
 using format::FrameKind;
 
 constexpr std::size_t kRevisionKeyBytes = 8;
+constexpr const char* kOutOfOrder = "revisions that are out of order";
 
 std::string revision_key(std::uint64_t revision) {
   std::string key;
@@ -271,25 +272,49 @@ RevisionInfo View::stored_revision(std::uint64_t rank) const {
   return info;
 }
 
+bool View::trees_are_pending() const {
+  return !pending_.empty() && trees_commit_.revision >= pending_.front().revision;
+}
+
+RevisionInfo View::stored_commit(std::uint64_t rank) const {
+  const RevisionInfo stored = stored_revision(rank);
+  RevisionInfo info = describe(load_commit(*pages_, stored.offset));
+  if (info.revision != stored.revision) {
+    bad_link(stored.offset, "a commit has another number than the revisions table says");
+  }
+  return info;
+}
+
+// Numbers that rise and fall as they should bound both walks by the revisions there are, whatever
+// the pages count.
 void View::history(const std::function<bool(const RevisionInfo&)>& visit) const {
   for (auto commit = pending_.rbegin(); commit != pending_.rend(); ++commit) {
     if (!visit(*commit)) return;
   }
-  const auto in_pending = [&](std::uint64_t revision) {
-    return !pending_.empty() && revision >= pending_.front().revision;
-  };
-  if (!in_pending(trees_commit_.revision) && !visit(trees_commit_)) return;
+  if (!trees_are_pending() && !visit(trees_commit_)) return;
   std::uint64_t newer = trees_commit_.revision;
   for (std::uint64_t rank = stored_revisions(); rank > 0; --rank) {
-    const RevisionInfo stored = stored_revision(rank - 1);
-    // Numbers that fall bound the walk by the revisions there are, whatever the pages count.
-    if (stored.revision >= newer) bad_link(trees_commit_.offset, "revisions that are out of order");
-    newer = stored.revision;
-    const RevisionInfo info = describe(load_commit(*pages_, stored.offset));
-    if (info.revision != stored.revision) {
-      bad_link(stored.offset, "a commit has another number than the revisions table says");
-    }
+    const RevisionInfo info = stored_commit(rank - 1);
+    if (info.revision >= newer) bad_link(trees_commit_.offset, kOutOfOrder);
+    newer = info.revision;
     if (!visit(info)) return;
+  }
+}
+
+void View::history_after(std::uint64_t revision,
+                         const std::function<bool(const RevisionInfo&)>& visit) const {
+  std::uint64_t older = revision;
+  for (std::uint64_t rank = first_rank_after(revision); rank < stored_revisions(); ++rank) {
+    const RevisionInfo info = stored_commit(rank);
+    if (info.revision <= older || info.revision >= trees_commit_.revision) {
+      bad_link(trees_commit_.offset, kOutOfOrder);
+    }
+    older = info.revision;
+    if (!visit(info)) return;
+  }
+  if (!trees_are_pending() && trees_commit_.revision > revision && !visit(trees_commit_)) return;
+  for (const RevisionInfo& commit : pending_) {
+    if (commit.revision > revision && !visit(commit)) return;
   }
 }
 
@@ -323,24 +348,28 @@ std::uint64_t View::revision_at(std::int64_t time_nanos) const {
 }
 
 std::uint64_t View::revision_count() const {
-  const bool separate = pending_.empty() || pending_.front().revision > trees_commit_.revision;
-  return stored_revisions() + pending_.size() + (separate ? 1 : 0);
+  return stored_revisions() + pending_.size() + (trees_are_pending() ? 0 : 1);
 }
 
-std::vector<std::uint64_t> View::nearest_revisions(std::uint64_t revision) const {
-  std::vector<std::uint64_t> near;
-  TreeCursor cursor(*pages_, roots_[slot(Table::kRevisions)]);
-  std::uint64_t below = 0;
-  for (std::uint64_t low = 0, high = stored_revisions(); low < high;) {
+// Of the stored revisions; their number if none is newer.
+std::uint64_t View::first_rank_after(std::uint64_t revision) const {
+  std::uint64_t low = 0;
+  for (std::uint64_t high = stored_revisions(); low < high;) {
     const std::uint64_t middle = low + (high - low) / 2;
-    const std::uint64_t number = stored_revision(middle).revision;
-    if (number < revision) {
-      below = number;
+    if (stored_revision(middle).revision <= revision) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
+  return low;
+}
+
+std::vector<std::uint64_t> View::nearest_revisions(std::uint64_t revision) const {
+  std::vector<std::uint64_t> near;
+  TreeCursor cursor(*pages_, roots_[slot(Table::kRevisions)]);
+  const std::uint64_t older = revision == 0 ? 0 : first_rank_after(revision - 1);
+  std::uint64_t below = older == 0 ? 0 : stored_revision(older - 1).revision;
   cursor.seek(revision_key(revision));
   std::uint64_t above = cursor.valid() ? format::read_big_endian(cursor.key()) : 0;
   const auto consider = [&](std::uint64_t number) {

@@ -74,6 +74,9 @@ class View {
 
   // Newest first, this one included; false from the callback stops.
   void history(const std::function<bool(const RevisionInfo&)>& visit) const;
+  // Oldest first, from the first revision after `revision` up to this one.
+  void history_after(std::uint64_t revision,
+                     const std::function<bool(const RevisionInfo&)>& visit) const;
   [[nodiscard]] std::optional<std::uint64_t> commit_offset(std::uint64_t revision) const;
   // The newest revision at or before a time; 0 if all are later.
   [[nodiscard]] std::uint64_t revision_at(std::int64_t time_nanos) const;
@@ -87,6 +90,9 @@ class View {
   void load(std::uint64_t commit_offset);
   [[nodiscard]] RevisionInfo stored_revision(std::uint64_t rank) const;
   [[nodiscard]] std::uint64_t stored_revisions() const;
+  [[nodiscard]] RevisionInfo stored_commit(std::uint64_t rank) const;
+  [[nodiscard]] std::uint64_t first_rank_after(std::uint64_t revision) const;
+  [[nodiscard]] bool trees_are_pending() const;
   [[nodiscard]] TableSize compute_size(Table table) const;
 
   std::shared_ptr<const PageSource> pages_;

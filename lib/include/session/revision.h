@@ -66,6 +66,8 @@ struct FileInfo {
   std::uint64_t tail_bytes = 0;       // a torn tail: bytes behind the head that belong to no commit
   std::uint64_t reserve_bytes = 0;    // zeros written ahead
   bool sealed = false;                // closed cleanly
+  bool is_being_written = false;      // a writer has it open now, as far as the system says
+  long writer_process = 0;            // the id of that writer's process; 0: not known here
   std::uint64_t revisions = 0;        // kept
   std::uint64_t checkpoints = 0;
   RevisionInfo head;

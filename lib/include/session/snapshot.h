@@ -203,6 +203,9 @@ class Snapshot {
 
   // Revisions from this one back, newest first; the callback returns false to stop. Kept ones only.
   void history(const std::function<bool(const RevisionInfo&)>& visit) const;
+  // Revisions after that one, oldest first, up to this one. O(log n) for the first of them.
+  void history_after(std::uint64_t revision,
+                     const std::function<bool(const RevisionInfo&)>& visit) const;
   // Checkpoints known at this revision, oldest first.
   [[nodiscard]] std::vector<CheckpointInfo> checkpoints() const;
 

@@ -128,6 +128,32 @@ TEST(Lock, NamesTheHolderEvenIfTheLockFileSaysOtherwise) {
   EXPECT_EQ(lock_holder(*failure), holder.process());
 }
 
+TEST(Lock, ItsHolderIsNamedToWhomeverAsks) {
+  const TempDir dir;
+  EXPECT_FALSE(system_files().lock_holder(dir.file("s")));
+  EXPECT_FALSE(std::filesystem::exists(dir.file("s.lock"))) << "asking makes no lock file";
+  Holder holder(dir.file("s"));
+  const auto named = system_files().lock_holder(dir.file("s"));
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->process, holder.process());
+  EXPECT_EQ(lock_from_child(dir.file("s")), kRefused) << "asking took nothing away";
+  holder.kill();
+  EXPECT_FALSE(system_files().lock_holder(dir.file("s"))) << "the lock file is still there";
+}
+
+TEST(Lock, AskingForOurOwnDoesNotDropIt) {
+  const TempDir dir;
+  const auto lock = system_files().lock(dir.file("s"));
+  std::filesystem::create_symlink(dir.file("s.lock"), dir.file("link.lock"));
+  std::filesystem::create_hard_link(dir.file("s.lock"), dir.file("other.lock"));
+  for (const char* name : {"s", "link", "other"}) {
+    const auto named = system_files().lock_holder(dir.file(name));
+    ASSERT_TRUE(named) << name;
+    EXPECT_EQ(named->process, ::getpid());
+  }
+  EXPECT_EQ(lock_from_child(dir.file("s")), kRefused);
+}
+
 TEST(Lock, OfAKilledProcessLeavesNothingToCleanUp) {
   const TempDir dir;
   Holder holder(dir.file("s"));
