@@ -13,9 +13,9 @@ namespace {
 using namespace session::cli;
 
 constexpr auto kCommands = {
-    add_init,    add_import,  add_export,     add_apply,   add_info,       add_log,
-    add_show,    add_diff,    add_checkpoint, add_restore, add_verify,     add_repair,
-    add_compact, add_migrate, add_protect,    add_layout,  add_completion,
+    add_init,    add_import,  add_export,     add_apply,   add_info,   add_log,
+    add_show,    add_diff,    add_checkpoint, add_restore, add_verify, add_repair,
+    add_compact, add_migrate, add_protect,    add_watch,   add_layout, add_completion,
 };
 
 }  // namespace

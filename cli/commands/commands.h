@@ -27,6 +27,7 @@ void add_repair(CLI::App& app, Context& context);
 void add_migrate(CLI::App& app, Context& context);
 void add_compact(CLI::App& app, Context& context);
 void add_protect(CLI::App& app, Context& context);
+void add_watch(CLI::App& app, Context& context);
 void add_layout(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 

@@ -7,6 +7,7 @@
 #include "cli/arguments/revision.h"
 #include "cli/commands/commands.h"
 #include "cli/render/names.h"
+#include "cli/render/revision.h"
 #include "cli/render/table.h"
 #include "cli/render/text.h"
 #include "cli/render/units.h"
@@ -110,7 +111,8 @@ void write_json(Context& context, const Facts& facts) {
   document.field("fingerprint", facts.fingerprint).end_object();
   write_tables_json(document, facts.tables);
   write_file_json(document, facts.info);
-  document.field("sealed", facts.info.sealed).field("revisions", facts.info.revisions);
+  write_writer(document, facts.info);
+  document.field("revisions", facts.info.revisions);
   document.field("checkpoints", facts.info.checkpoints).field("writer", facts.info.writer);
   if (facts.statistics) {
     const AnyEntry& entry = facts.statistics->any();
@@ -144,7 +146,7 @@ void write_facts(Context& context, const Facts& facts) {
   fact("fingerprint", facts.fingerprint);
   fact("history",
        counted(info.revisions, "revision") + ", " + counted(info.checkpoints, "checkpoint"));
-  fact("size", human_bytes(info.file_bytes) + (info.sealed ? ", closed cleanly" : ", not closed"));
+  fact("size", human_bytes(info.file_bytes) + ", " + writer_words(info));
   fact("live", share(info.live_bytes, info.file_bytes));
   fact("dead", share(dead_bytes(info), info.file_bytes));
   fact("parity",

@@ -1,15 +1,13 @@
 // sessiontool log: revisions and checkpoints, newest first.
 
 #include <map>
-#include <optional>
 #include <string>
 
 #include "cli/arguments/revision.h"
 #include "cli/commands/commands.h"
 #include "cli/io/interrupt.h"
-#include "cli/render/names.h"
+#include "cli/render/revision.h"
 #include "cli/render/table.h"
-#include "cli/render/text.h"
 #include "cli/render/units.h"
 
 namespace session::cli {
@@ -50,48 +48,18 @@ void each_revision(const Options& options, const Snapshot& snapshot, const Visit
   });
 }
 
-std::string_view kind_name(CommitKind kind) {
-  return kind == CommitKind::kSnapshot ? "snapshot" : "delta";
-}
-
 void write_json(Context& context, const Options& options, const OpenRevision& open) {
   JsonDocument document(context);
   document.field("file", open.file);
   document.key("revisions").begin_array();
-  each_revision(
-      options, open.snapshot, [&](const RevisionInfo& revision, const CheckpointInfo* checkpoint) {
-        using Text = std::optional<std::string>;
-        document.begin_object();
-        document.field("revision", revision.revision).field("parent", revision.parent);
-        document.field("time", rfc3339(revision.time_nanos));
-        document.field("kind", kind_name(revision.kind)).field("bytes", revision.size_bytes);
-        document.field("fingerprint",
-                       revision.fingerprint ? Text(to_hex(*revision.fingerprint)) : Text());
-        document.field("checkpoint", checkpoint != nullptr ? Text(checkpoint->id) : Text());
-        document.field("trigger",
-                       checkpoint != nullptr ? Text(trigger_name(checkpoint->trigger)) : Text());
-        document.field("description",
-                       checkpoint != nullptr ? Text(checkpoint->description) : Text());
-        document.field("message", revision.message);
-        document.field("upserts", revision.upserts).field("erases", revision.erases);
-        document.end_object();
-      });
+  each_revision(options, open.snapshot,
+                [&](const RevisionInfo& revision, const CheckpointInfo* checkpoint) {
+                  document.begin_object();
+                  write_revision(document, revision, checkpoint);
+                  document.end_object();
+                });
   document.end_array();
   document.finish();
-}
-
-std::string changes_of(const RevisionInfo& revision) {
-  std::string text;
-  if (revision.upserts > 0) text += "+" + grouped(revision.upserts);
-  if (revision.erases > 0) text += (text.empty() ? "-" : " -") + grouped(revision.erases);
-  return text.empty() ? "0" : text;
-}
-
-std::string words_of(const RevisionInfo& revision, const CheckpointInfo* checkpoint) {
-  std::string text = revision.message;
-  if (checkpoint == nullptr) return one_line(text);
-  if (text.empty() || text == checkpoint->description) return one_line(checkpoint->description);
-  return one_line(checkpoint->description + " (" + text + ")");
 }
 
 void write_text(Context& context, const Options& options, const OpenRevision& open) {
@@ -106,17 +74,15 @@ void write_text(Context& context, const Options& options, const OpenRevision& op
   each_revision(
       options, open.snapshot, [&](const RevisionInfo& revision, const CheckpointInfo* checkpoint) {
         const Ink ink = checkpoint != nullptr ? Ink::kYellow : Ink::kPlain;
-        const std::string_view kind =
-            checkpoint != nullptr ? trigger_name(checkpoint->trigger) : kind_name(revision.kind);
         const std::string fingerprint =
             revision.fingerprint ? to_hex(*revision.fingerprint).substr(0, kShortFingerprint) : "";
         table.row({{std::to_string(revision.revision), ink},
                    {short_time(revision.time_nanos), Ink::kDim},
-                   {std::string(kind), ink},
-                   {changes_of(revision)},
+                   {std::string(kind_words(revision, checkpoint)), ink},
+                   {change_words(revision)},
                    {human_bytes(revision.size_bytes)},
                    {fingerprint, Ink::kDim},
-                   {words_of(revision, checkpoint)}});
+                   {message_words(revision, checkpoint)}});
       });
   table.finish();
 }

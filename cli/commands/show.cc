@@ -1,7 +1,6 @@
 // sessiontool show: the content of a revision.
 
 #include <array>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,9 +73,7 @@ void check(const Options& options, const View& view) {
 
 std::optional<std::int64_t> since_of(const Options& options) {
   if (options.since.empty()) return std::nullopt;
-  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  if (const auto time = parse_time(options.since, now.count())) return time;
+  if (const auto time = parse_time(options.since, now_nanos())) return time;
   throw Error(ErrorCode::kUsage, "--since does not understand '" + options.since +
                                      "'; give a time such as 2026-11-22T10:00:00Z, a day, or how "
                                      "long ago: 90m, 2h, 3d");
@@ -91,8 +88,8 @@ ExitCode run(Context& context, const Options& options) {
   }
   const auto since = since_of(options);
   const OpenRevision open = open_revision(context, options.source);
-  view.show(context, {open.file, open.snapshot, options.what, options.key, std::move(statuses),
-                      since, options.limit, options.ready});
+  view.show(context, {open.file, open.reader, open.snapshot, options.what, options.key,
+                      std::move(statuses), since, options.limit, options.ready});
   return ExitCode::kDone;
 }
 

@@ -8,12 +8,14 @@
 
 #include "cli/context.h"
 #include "cli/render/names.h"
+#include "session/reader.h"
 #include "session/snapshot.h"
 
 namespace session::cli {
 
 struct ShowRequest {
   const std::string& file;
+  const Reader& reader;
   const Snapshot& snapshot;
   std::string what;
   std::string key;

@@ -8,6 +8,7 @@
 
 #include "cli/commands/show.h"
 #include "cli/render/page.h"
+#include "cli/render/revision.h"
 #include "cli/render/task_forest.h"
 #include "cli/render/task_page.h"
 #include "cli/render/task_tree.h"
@@ -122,6 +123,8 @@ struct Status {
   std::uint64_t ready = 0;
   std::optional<std::int64_t> last_message_nanos;
   std::optional<CheckpointInfo> last_checkpoint;
+  std::int64_t age_nanos = 0;  // of the revision
+  FileInfo file;
 };
 
 std::optional<std::int64_t> last_message_time(const Snapshot& snapshot) {
@@ -132,8 +135,12 @@ std::optional<std::int64_t> last_message_time(const Snapshot& snapshot) {
   return last;
 }
 
-Status status_of(const Snapshot& snapshot, const TaskForest& forest) {
+Status status_of(const ShowRequest& request, const TaskForest& forest) {
+  const Snapshot& snapshot = request.snapshot;
   Status status;
+  status.file = request.reader.info();
+  // A clock may have been set back.
+  status.age_nanos = std::max(std::int64_t{0}, now_nanos() - snapshot.info().time_nanos);
   for (TaskIndex i = 0; i < forest.size(); ++i) {
     if (forest.is_ready(i)) ++status.ready;
     if (forest[i].status != schema::TaskStatus::IN_PROGRESS) continue;
@@ -159,6 +166,9 @@ void write_status_json(Context& context, const ShowRequest& request, const TaskF
   const Snapshot& snapshot = request.snapshot;
   ShowDocument document(context, request);
   document.field("time", rfc3339(snapshot.info().time_nanos));
+  document.field("age_seconds", status.age_nanos / 1'000'000'000);
+  document.field("bytes", status.file.file_bytes);
+  write_writer(document, status.file);
   document.key("tasks").begin_object();
   write_counts(document, forest);
   document.field("ready", status.ready).end_object();
@@ -207,8 +217,10 @@ void write_status_text(Context& context, const ShowRequest& request, const TaskF
                                 ", " + short_time(checkpoint->time_nanos) + "  " +
                                 checkpoint->description);
   }
-  page.fact("revision",
-            std::to_string(snapshot.revision()) + ", " + short_time(snapshot.info().time_nanos));
+  page.fact("revision", std::to_string(snapshot.revision()) + ", " +
+                            short_time(snapshot.info().time_nanos) + ", " +
+                            human_duration(status.age_nanos) + " ago");
+  page.fact("file", human_bytes(status.file.file_bytes) + ", " + writer_words(status.file));
 }
 
 }  // namespace
@@ -248,7 +260,7 @@ void show_task(Context& context, const ShowRequest& request) {
 
 void show_status(Context& context, const ShowRequest& request) {
   const TaskForest forest(request.snapshot);
-  const Status status = status_of(request.snapshot, forest);
+  const Status status = status_of(request, forest);
   if (context.options.json) {
     write_status_json(context, request, forest, status);
   } else {

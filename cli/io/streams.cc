@@ -1,6 +1,7 @@
 #include "cli/io/streams.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,11 @@ FdOutputBuffer::FdOutputBuffer(int fd, std::string name, std::size_t hold_bytes)
 bool FdOutputBuffer::discard() noexcept {
   buffer_.clear();
   return written_bytes_ == 0;
+}
+
+void FdOutputBuffer::stop_if_nobody_reads() const {
+  pollfd output{fd_, 0, 0};
+  if (::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0) throw ReaderGone();
 }
 
 void FdOutputBuffer::write_out(const char* data, std::size_t size) {

@@ -33,6 +33,8 @@ class FdOutputBuffer : public std::streambuf {
   // Forgets what was not written yet. False if some bytes are out already.
   bool discard() noexcept;
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
+  // Throws ReaderGone if that is so: for whoever has nothing to write for a long time.
+  void stop_if_nobody_reads() const;
 
  protected:
   int_type overflow(int_type c) override;

@@ -187,6 +187,12 @@ std::string human_duration(std::int64_t nanos) {
                    static_cast<long long>(seconds % kSecondsPerHour / kSecondsPerMinute));
 }
 
+std::int64_t now_nanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string rfc3339(std::int64_t nanos) {
   const Moment moment = moment_of(nanos);
   std::string text = to_the_second(moment.seconds);

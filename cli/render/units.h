@@ -17,13 +17,16 @@ namespace session::cli {
 // "1.2 ms", "3 min 20 s", "2 h 5 min"
 [[nodiscard]] std::string human_duration(std::int64_t nanos);
 
+// Nanoseconds since 1970.
+[[nodiscard]] std::int64_t now_nanos();
+
 // RFC 3339 in UTC with as many digits as the time has (none, 3, 6 or 9): names the very same
 // instant.
 [[nodiscard]] std::string rfc3339(std::int64_t nanos);
 // The same to the second.
 [[nodiscard]] std::string short_time(std::int64_t nanos);
 
-// "90m", "2h", "3d", "1w" in nanoseconds; nothing for anything else.
+// "30s", "90m", "2h", "3d", "1w", in nanoseconds. Nothing for anything else.
 [[nodiscard]] std::optional<std::int64_t> parse_span(std::string_view text);
 
 // What a person gives to --since: RFC 3339 ("2026-11-22T10:00:00Z", also with an offset), a part of

@@ -8,9 +8,9 @@ namespace session::test {
 namespace {
 
 const std::vector<std::string> kCommands = {
-    "init",    "import",  "export",     "apply",   "info",      "log",
-    "show",    "diff",    "checkpoint", "restore", "verify",    "repair",
-    "compact", "migrate", "protect",    "layout",  "completion"};
+    "init",    "import",  "export",     "apply",   "info",   "log",
+    "show",    "diff",    "checkpoint", "restore", "verify", "repair",
+    "compact", "migrate", "protect",    "watch",   "layout", "completion"};
 
 // The words of a help text that are options.
 std::vector<std::string> options_in(const std::string& help) {

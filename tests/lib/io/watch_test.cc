@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -177,6 +178,11 @@ TEST(WatchThreads, AStopEndsTheWaitAndNotTheNextOne) {
     while (watched->wait(24h, source.get_token())) {
     }
     EXPECT_FALSE(watched->wait(24h, source.get_token())) << "it stays asked for";
+    if (told) {
+      const std::clock_t before = std::clock();
+      EXPECT_FALSE(watched->wait(200ms, {}));
+      EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 50) << "it sleeps, and does not spin";
+    }
     append(dir.file("a"));
     EXPECT_TRUE(watched->wait(kLong, {}));
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -108,6 +109,27 @@ TEST_F(TimeTravel, FindsTheNewestRevisionAtOrBeforeATime) {
   EXPECT_EQ(reader.at("2023-11-14T23:13:25+01:00").revision(),
             reader.at("2023-11-14T22:13:25Z").revision());
   EXPECT_EQ(error_of([&] { (void)reader.at("2001-01-01T00:00:00Z"); }), ErrorCode::kNotFound);
+}
+
+TEST_F(TimeTravel, HistoryAfterARevisionIsTheRestOfHistoryForwards) {
+  std::mt19937_64 random(random_seed());
+  Writer writer = create_on(disk_);
+  for (int i = 0; i < 120; ++i) commit_number(writer, random() % 9 == 0 ? folded() : relaxed());
+  const Reader reader = read_on(disk_);
+  for (const std::uint64_t shown : {1, 2, 77, 120, 121}) {
+    const Snapshot snapshot = reader.at(shown);
+    for (std::uint64_t after = 0; after <= shown + 1; ++after) {
+      std::uint64_t next = after;
+      snapshot.history_after(after, [&](const RevisionInfo& info) {
+        EXPECT_EQ(info.revision, ++next);
+        return true;
+      });
+      ASSERT_EQ(next, std::max(after, shown));
+      std::uint64_t asked = 0;
+      snapshot.history_after(after, [&](const RevisionInfo&) { return ++asked < 3; });
+      ASSERT_EQ(asked, std::min<std::uint64_t>(3, shown - std::min(after, shown)));
+    }
+  }
 }
 
 TEST_F(TimeTravel, KeepsTimesInOrderWhenTheClockGoesBack) {
