@@ -1,11 +1,12 @@
 #pragma once
-// A simulated disk with places that cannot be read, or are read wrongly once.
+// A simulated disk with places that cannot be read, or are read wrongly a few times.
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <iterator>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +18,7 @@ namespace session::test {
 
 struct BadPlaces {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> unreadable;  // [begin, end)
-  std::set<std::uint64_t> wrong_once;  // bytes whose first read is wrong
+  std::map<std::uint64_t, int> wrong_reads;  // bytes, and how many of their next reads are wrong
 };
 
 class FaultyReads : public SimulatedDisk {
@@ -41,10 +42,10 @@ class FaultyReads : public SimulatedDisk {
         }
       }
       const std::size_t got = file_->read_at(offset, into);
-      auto at = places_->wrong_once.lower_bound(offset);
-      while (at != places_->wrong_once.end() && *at < offset + got) {
-        into[*at - offset] ^= std::byte{1};
-        at = places_->wrong_once.erase(at);
+      auto& wrong = places_->wrong_reads;
+      for (auto at = wrong.lower_bound(offset); at != wrong.end() && at->first < offset + got;) {
+        into[at->first - offset] ^= std::byte{1};
+        at = --at->second == 0 ? wrong.erase(at) : std::next(at);
       }
       return got;
     }

@@ -176,7 +176,7 @@ TEST(VerifyFindings, AReadThatIsWrongOnceIsNoDamage) {
     auto places = std::make_shared<BadPlaces>();
     FaultyReads disk(places);
     disk.put(kDiskPath, file);
-    places->wrong_once = {at};
+    places->wrong_reads = {{at, 1}};
     const Verified verified = verify_on(disk);
     EXPECT_EQ(verified.report.verdict, Verdict::kClean) << verified.text();
     EXPECT_TRUE(verified.has(FindingCode::kTransientRead)) << verified.text();

@@ -13,10 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "format/frame.h"
 #include "lib/operations/rewrite.h"
 #include "lib/store/head.h"
 #include "tests/support/child_process.h"
 #include "tests/support/disk_session.h"
+#include "tests/support/faulty_reads.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_dir.h"
 
@@ -349,6 +351,27 @@ TEST(WaitForChangeOnASimulatedDisk, LooksByItself) {
   (void)commit_next(writer);
   EXPECT_EQ(follower.wait_for_change(kLong), HeadChange::kNewer);
   EXPECT_EQ(wrong_in(follower.head()), "");
+}
+
+// Its commit was not all there when it was looked at, and when its seal was looked for it was.
+TEST(WaitForChangeOnASimulatedDisk, ACommitThatIsBeingFinishedIsNoDamage) {
+  const auto places = std::make_shared<BadPlaces>();
+  FaultyReads disk(places);
+  Writer writer = create_on(disk);
+  Reader follower = read_on(disk);
+  (void)commit_next(writer);
+  const std::uint64_t in_payload = writer.head().info().offset + format::kFrameHeaderBytes;
+  writer.close();
+  // By the search for the end, by that for the last frame, by the one that reads the commit.
+  for (const int reads : {1, 2, 3}) {
+    places->wrong_reads = {{in_payload, reads}};
+    EXPECT_EQ(read_on(disk).head().revision(), 2U) << reads;
+  }
+  places->wrong_reads = {{in_payload, 1'000}};
+  EXPECT_EQ(error_of([&] { (void)read_on(disk); }), ErrorCode::kDamaged);
+  EXPECT_EQ(follower.wait_for_change(kShort), HeadChange::kNone) << "it may pass";
+  places->wrong_reads.clear();
+  EXPECT_EQ(follower.wait_for_change(kLong), HeadChange::kNewer);
 }
 
 struct Followed {
