@@ -135,6 +135,7 @@ format::Record TransactionCore::prepare(Table table, AnyRecord record) {
 void TransactionCore::put(Table table, std::string_view key, std::optional<format::Record> record) {
   Dirty& dirty = dirty_[slot(table)];
   const std::uint64_t bytes = cost(key, record);
+  remember(table, key);
   const auto at = dirty.find(key);
   if (at != dirty.end()) {
     dirty_bytes_ -= cost(key, at->second);
@@ -145,13 +146,66 @@ void TransactionCore::put(Table table, std::string_view key, std::optional<forma
   dirty_bytes_ += bytes;
 }
 
+void TransactionCore::forget(Table table, std::string_view key) {
+  Dirty& dirty = dirty_[slot(table)];
+  const auto at = dirty.find(key);
+  if (at == dirty.end()) return;
+  dirty_bytes_ -= cost(key, at->second);
+  dirty.erase(at);
+}
+
+void TransactionCore::remember(Table table, std::string_view key) {
+  if (savepoints_.empty()) return;
+  const Dirty& dirty = dirty_[slot(table)];
+  const auto at = dirty.find(key);
+  Undo undo{table, std::string(key), std::nullopt};
+  if (at != dirty.end()) undo.before = at->second;
+  undo_.push_back(std::move(undo));
+}
+
+std::size_t TransactionCore::savepoint() {
+  require_open();
+  savepoints_.push_back({undo_.size(), upserts_, erases_});
+  return savepoints_.size() - 1;
+}
+
+void TransactionCore::require_savepoint(std::size_t savepoint) const {
+  require_open();
+  if (savepoint < savepoints_.size()) return;
+  throw Error(ErrorCode::kUsage, "this savepoint has ended");
+}
+
+void TransactionCore::roll_back_to(std::size_t savepoint) {
+  require_savepoint(savepoint);
+  const Savepoint back = savepoints_[savepoint];
+  savepoints_.resize(savepoint);
+  const std::vector<Savepoint> outer = std::exchange(savepoints_, {});  // undoing is no change
+  for (; undo_.size() > back.undo_size; undo_.pop_back()) {
+    Undo& undo = undo_.back();
+    if (undo.before) {
+      put(undo.table, undo.key, std::move(*undo.before));
+    } else {
+      forget(undo.table, undo.key);
+    }
+  }
+  savepoints_ = outer;
+  upserts_ = back.upserts;
+  erases_ = back.erases;
+}
+
+void TransactionCore::release(std::size_t savepoint) {
+  require_savepoint(savepoint);
+  savepoints_.resize(savepoint);
+  if (savepoints_.empty()) undo_.clear();
+}
+
 void TransactionCore::upsert(Table table, std::string_view key, AnyRecord record) {
   require_open();
   require_writable(table);
   check_key(table, key);
   put(table, key, prepare(table, record));
   ++upserts_;
-  if (dirty_bytes_ > spill_bytes_) spill();
+  spill_if_large();
 }
 
 bool TransactionCore::upsert_if_different(Table table, std::string_view key, AnyRecord record) {
@@ -164,7 +218,7 @@ bool TransactionCore::upsert_if_different(Table table, std::string_view key, Any
   }
   put(table, key, std::move(prepared));
   ++upserts_;
-  if (dirty_bytes_ > spill_bytes_) spill();
+  spill_if_large();
   return true;
 }
 
@@ -175,9 +229,8 @@ bool TransactionCore::erase(Table table, std::string_view key) {
   if (find_below(table, key)) {
     put(table, key, std::nullopt);
   } else {
-    const auto at = dirty_[slot(table)].find(key);
-    dirty_bytes_ -= cost(key, at->second);
-    dirty_[slot(table)].erase(at);
+    remember(table, key);
+    forget(table, key);
   }
   ++erases_;
   return true;
@@ -241,6 +294,10 @@ std::shared_ptr<const View> TransactionCore::view() const {
                        std::move(overlay));
 }
 
+void TransactionCore::spill_if_large() {
+  if (dirty_bytes_ > spill_bytes_ && savepoints_.empty()) spill();
+}
+
 // Folds what is pending and what is dirty into trees that no commit refers to yet.
 void TransactionCore::spill() {
   const Base& base = below();
@@ -301,11 +358,16 @@ CommitResult TransactionCore::commit(const CommitOptions& options,
   request.bookkeeping_base = staged_.get();
   request.log_begin = log_begin_;
   try {
+    if (options.keep_on_failure) {
+      // What the changes refer to (blobs, spilled pages) is handed over first and stays.
+      writer_->log().write_out();
+      request.keep_log_to = writer_->log().end();
+    }
     const CommitResult result = writer_->commit(request);
     finish();
     return result;
   } catch (...) {
-    finish();
+    if (!options.keep_on_failure) finish();
     throw;
   }
 }
@@ -324,6 +386,8 @@ void TransactionCore::rollback() {
 void TransactionCore::finish() noexcept {
   open_ = false;
   for (Dirty& dirty : dirty_) dirty.clear();
+  undo_.clear();
+  savepoints_.clear();
   staged_.reset();
   writer_->release();
 }

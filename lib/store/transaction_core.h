@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "format/record.h"
 #include "lib/store/writer_core.h"
@@ -36,19 +37,39 @@ class TransactionCore {
   void spill_above(std::uint64_t limit_bytes) { spill_bytes_ = limit_bytes; }
   Digest add_blob(format::Bytes content);
 
+  [[nodiscard]] std::size_t savepoint();
+  void roll_back_to(std::size_t savepoint);
+  void release(std::size_t savepoint);
+
   CommitResult commit(const CommitOptions& options, const CheckpointOptions* checkpoint);
   void rollback();
 
  private:
   using Dirty = std::map<std::string, std::optional<format::Record>, std::less<>>;
 
+  // What stood in dirty_ before a change; nothing: no change of that key.
+  struct Undo {
+    Table table;
+    std::string key;
+    std::optional<std::optional<format::Record>> before;
+  };
+  struct Savepoint {
+    std::size_t undo_size;
+    std::uint64_t upserts;
+    std::uint64_t erases;
+  };
+
   void require_open() const;
+  void require_savepoint(std::size_t savepoint) const;
+  void remember(Table table, std::string_view key);
+  void forget(Table table, std::string_view key);
   [[nodiscard]] const Base& below() const { return staged_ ? *staged_ : writer_->base(); }
   [[nodiscard]] std::optional<Found> find_below(Table table, std::string_view key) const;
   [[nodiscard]] format::Record prepare(Table table, AnyRecord record);
   void put(Table table, std::string_view key, std::optional<format::Record> record);
   [[nodiscard]] static Run run_of(const Dirty& dirty);
   [[nodiscard]] Run run_of(Table table) const { return run_of(dirty_[slot(table)]); }
+  void spill_if_large();
   void spill();
   void count_changes(CommitRequest& request) const;
   void add_first_records();
@@ -62,6 +83,8 @@ class TransactionCore {
   std::unique_ptr<Base> staged_;  // trees with what was spilled
   std::uint64_t upserts_ = 0;
   std::uint64_t erases_ = 0;
+  std::vector<Undo> undo_;  // since the oldest savepoint
+  std::vector<Savepoint> savepoints_;
   bool open_ = true;
   mutable std::array<Run, kTableSlots> cursor_runs_;  // of the newest cursors
 };

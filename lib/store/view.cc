@@ -220,14 +220,23 @@ TableSize View::size(Table table) const {
 }
 
 std::vector<ChildRef> View::children(std::string_view parent) const {
-  const std::string prefix = child_key_prefix(parent);
   std::vector<ChildRef> children;
+  visit_children(parent, [&](std::int64_t rank, std::string_view key) {
+    children.push_back({std::string(key), rank});
+    return true;
+  });
+  return children;
+}
+
+void View::visit_children(
+    std::string_view parent,
+    const std::function<bool(std::int64_t rank, std::string_view key)>& visit) const {
+  const std::string prefix = child_key_prefix(parent);
   ViewCursor cursor(nullptr, *pages_, roots_[slot(Table::kChildren)], {&run(Table::kChildren)});
   for (cursor.seek(prefix); cursor.valid() && cursor.key().starts_with(prefix); cursor.next()) {
     const ChildKey key = parse_child_key(cursor.key());
-    children.push_back({std::string(key.child), key.rank});
+    if (!visit(key.rank, key.child)) return;
   }
-  return children;
 }
 
 std::vector<std::byte> View::blob(const Digest& digest) const {

@@ -69,6 +69,10 @@ class View {
   [[nodiscard]] const Run& run(Table table) const;
   [[nodiscard]] TableSize size(Table table) const;
   [[nodiscard]] std::vector<ChildRef> children(std::string_view parent) const;
+  // The same one by one; false from the callback stops. The key lives for the call.
+  void visit_children(
+      std::string_view parent,
+      const std::function<bool(std::int64_t rank, std::string_view key)>& visit) const;
   [[nodiscard]] std::vector<std::byte> blob(const Digest& digest) const;
   [[nodiscard]] Digest fingerprint() const;
 

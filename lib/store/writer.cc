@@ -52,7 +52,20 @@ CommitResult Transaction::commit(const CommitOptions& options) {
 CommitResult Transaction::checkpoint(const CheckpointOptions& options, const std::string& message) {
   CommitOptions commit;
   commit.message = message;
+  return checkpoint(options, commit);
+}
+CommitResult Transaction::checkpoint(const CheckpointOptions& options,
+                                     const CommitOptions& commit) {
   return core_->commit(commit, &options);
+}
+std::size_t Transaction::savepoint() {
+  return core_->savepoint();
+}
+void Transaction::roll_back_to(std::size_t savepoint) {
+  core_->roll_back_to(savepoint);
+}
+void Transaction::release(std::size_t savepoint) {
+  core_->release(savepoint);
 }
 void Transaction::rollback() {
   core_->rollback();

@@ -209,7 +209,7 @@ CommitResult WriterCore::commit(CommitRequest& request) {
     check_words(request);
     result = should_fold(request) ? commit_snapshot(request) : commit_delta(request);
   } catch (...) {
-    log_->roll_back(request.log_begin.end);
+    log_->roll_back(request.keep_log_to.value_or(request.log_begin.end));
     throw;
   }
   const Log::Position end = log_->position();

@@ -52,6 +52,8 @@ struct CommitRequest {
   const Base* content_base = nullptr;
   const Base* bookkeeping_base = nullptr;
   Log::Position log_begin;  // before the transaction wrote anything
+  // How far the log is rolled back when the commit fails; empty: to log_begin.
+  std::optional<std::uint64_t> keep_log_to;
 };
 
 // A draft that somebody makes who holds the lock of its path already, or needs none.

@@ -86,6 +86,8 @@ struct CommitOptions {
   Durability durability = Durability::kDurable;
   std::string message;
   bool as_snapshot = false;  // fold everything into the trees now
+  // A commit that fails leaves the transaction open as it was, to be tried again.
+  bool keep_on_failure = false;
 };
 
 struct CheckpointOptions {
@@ -110,7 +112,7 @@ struct CommitResult {
 };
 
 // Changes under way. Rolled back when it goes out of scope without commit().
-// Movable; used by one thread at a time.
+// Movable; used by one thread at a time. A commit that fails rolls it back too, unless told not to.
 class Transaction {
  public:
   ~Transaction();
@@ -154,10 +156,17 @@ class Transaction {
   // Stores content apart and returns its digest; equal content is stored once.
   Digest add_blob(std::span<const std::byte> content);
 
+  // A point to come back to. Savepoints nest: ending one, either way, ends those made after it.
+  // Nothing is spilled while one is there. The bytes of blobs added since stay in the file.
+  [[nodiscard]] std::size_t savepoint();
+  void roll_back_to(std::size_t savepoint);  // undoes what was changed since, and ends it
+  void release(std::size_t savepoint);       // ends it and keeps the changes
+
   // An empty transaction commits nothing and returns the head's revision.
   CommitResult commit(const CommitOptions& options = {});
   // Commits, empty or not, as a snapshot with a checkpoint record.
   CommitResult checkpoint(const CheckpointOptions& options, const std::string& message = {});
+  CommitResult checkpoint(const CheckpointOptions& options, const CommitOptions& commit);
   void rollback();
 
  private:

@@ -4,6 +4,7 @@
 
 #include <capnp/message.h>
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <optional>
@@ -160,6 +161,60 @@ TEST_F(InTransaction, WithoutChangesCommitsNoRevision) {
   EXPECT_EQ(change.commit().revision, 1U);
   EXPECT_EQ(head_end(), end);
   EXPECT_EQ(writer_.begin().commit(folded()).revision, 2U) << "unless told to";
+}
+
+TEST_F(InTransaction, GoesBackToASavepointAsIfNothingHadHappened) {
+  {
+    auto change = writer_.begin();
+    put_task(change, "old", {.title = "old"});
+    (void)change.commit();
+  }
+  auto change = writer_.begin();
+  put_task(change, "a", {.title = "before"});
+  const std::size_t outer = change.savepoint();
+  put_task(change, "a", {.title = "after"});
+  const std::size_t inner = change.savepoint();
+  change.erase(Table::kTasks, "a");
+  change.erase(Table::kTasks, "old");
+  put_message(change, "m", std::string(50'000, 'm'));
+  change.roll_back_to(inner);
+  EXPECT_EQ(title(change.get<schema::Task>("a")), "after");
+  EXPECT_EQ(title(change.get<schema::Task>("old")), "old");
+  EXPECT_FALSE(change.get<schema::Message>("m"));
+  const std::size_t kept = change.savepoint();
+  put_task(change, "b", {.title = "kept"});
+  change.release(kept);
+  EXPECT_EQ(change.changes(), 3U);
+  EXPECT_EQ(error_of([&] { change.roll_back_to(kept); }), ErrorCode::kUsage);
+  change.roll_back_to(outer);
+  EXPECT_EQ(title(change.get<schema::Task>("a")), "before");
+  EXPECT_FALSE(change.get<schema::Task>("b"));
+  EXPECT_EQ(change.changes(), 1U);
+  EXPECT_EQ(change.commit().revision, 3U);
+  EXPECT_EQ(read_on(disk_).head().info().upserts, 1U);
+}
+
+TEST_F(InTransaction, StaysOpenWhenItsCommitFailsIfAsked) {
+  const std::string large(50'000, 'm');
+  CommitOptions options = relaxed();
+  options.keep_on_failure = true;
+  for (const bool as_snapshot : {false, true}) {
+    options.as_snapshot = as_snapshot;
+    auto change = writer_.begin();
+    put_message(change, as_snapshot ? "m1" : "m0", large + (as_snapshot ? "1" : ""));
+    for (std::size_t nth = 1; nth < 3; ++nth) {  // what was there before, then the commit itself
+      disk_.fail({.kind = DiskCall::kWrite, .nth = nth, .error = ENOSPC});
+      EXPECT_EQ(error_of([&] { (void)change.commit(options); }), ErrorCode::kIo);
+      disk_.clear_faults();
+    }
+    put_task(change, "a", {.title = "more"});
+    (void)change.commit(options);
+  }
+  const Snapshot head = read_on(disk_).head();
+  const auto whole = head.whole(Table::kMessages, head.get<schema::Message>("m0")->any());
+  EXPECT_EQ(text(whole.as<schema::Message>().getText()), large);
+  EXPECT_TRUE(head.get<schema::Message>("m1"));
+  EXPECT_EQ(head.revision(), 3U);
 }
 
 TEST_F(InTransaction, ErasesOnlyWhatIsThere) {

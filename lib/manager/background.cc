@@ -1,0 +1,28 @@
+#include "lib/manager/background.h"
+
+#include "lib/manager/core.h"
+
+namespace session::manager {
+
+Background::Background(Core& core) : core_(core), thread_([this] { run(); }) {}
+
+void Background::run() noexcept {
+  bool was_answered = false;
+  while (!is_stopping_) {
+    wake_.wait(core_.until_due());
+    if (is_stopping_) return;
+    if (core_.shutdown_requested() && !was_answered) {
+      was_answered = true;
+      core_.answer_shutdown_request();
+    }
+    core_.follow_clock();
+  }
+}
+
+void Background::stop() noexcept {
+  is_stopping_ = true;
+  wake_.signal();
+  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+}
+
+}  // namespace session::manager

@@ -1,0 +1,195 @@
+#pragma once
+// What a Session and its TaskManager share: the lock, the writer with its one open transaction, the
+// events that wait to be told, and the units that are undone whole.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "lib/manager/task_table.h"
+#include "session/manager.h"
+
+namespace session::manager {
+
+class Background;
+
+// Throws kUsage and names the field.
+void check(const SessionConfig& config);
+void check(const SessionPolicy& policy);
+
+class Core {
+ public:
+  explicit Core(SessionConfig config);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Runs `work` under the lock as one unit: what it changed is undone when it throws. Afterwards,
+  // outside the outermost unit, the policy is followed and events are told.
+  template <class F>
+  auto change(F&& work) {
+    const Teller teller(*this);
+    const std::lock_guard lock(mutex_);
+    Unit unit(*this);
+    if constexpr (std::is_void_v<decltype(work())>) {
+      work();
+      unit.keep();
+    } else {
+      auto result = work();
+      unit.keep();
+      return result;
+    }
+  }
+  template <class F>
+  auto look(F&& work) const {
+    const std::lock_guard lock(mutex_);
+    require_open();
+    return work();
+  }
+
+  // For work inside change() and look().
+  [[nodiscard]] Transaction& records() { return *change_; }
+  [[nodiscard]] const Transaction& records() const { return *change_; }
+  [[nodiscard]] TaskTable& tasks() { return table_; }
+  [[nodiscard]] std::int64_t now() const;
+  void tell(SessionEvent event);
+  // Ten digits: the next free position of messages or events.
+  [[nodiscard]] std::string next_position(Table table);
+  // The position of a record written under a key of its own is not given out again.
+  void take_position(Table table, std::string_view key);
+  void count_completion() { ++completions_; }
+
+  bool transaction(const std::function<void(Session::Edit&)>& work);
+
+  // Each takes the lock.
+  CommitResult save(const std::string& message);
+  CommitResult checkpoint(const CheckpointOptions& options);
+  void delete_checkpoint(std::string_view id);
+  CommitResult restore(std::string_view revision);
+  void shutdown();
+  void give_up() noexcept;  // the last resort of a destructor: shuts down, saved or not
+  // What is due by the clock; errors become events. For the background thread.
+  void follow_clock() noexcept;
+  void answer_shutdown_request() noexcept;
+  [[nodiscard]] std::chrono::nanoseconds until_due() const;
+
+  [[nodiscard]] const OpenReport& report() const { return writer_.report(); }
+  [[nodiscard]] SessionPolicy policy() const;
+  [[nodiscard]] SessionStatus status() const;
+  [[nodiscard]] Snapshot saved() const;
+  std::uint64_t observe(SessionObserver observer);
+  void unobserve(std::uint64_t number);
+  void request_shutdown() noexcept;
+  [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
+
+  TaskManager& manager() { return manager_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Mark {
+    std::size_t savepoint;
+    std::size_t tasks;
+    std::size_t events;
+    std::uint64_t next_message;
+    std::uint64_t next_event;
+    std::uint64_t completions;
+  };
+  class Unit {
+   public:
+    explicit Unit(Core& core);
+    ~Unit();
+    Unit(const Unit&) = delete;
+    Unit& operator=(const Unit&) = delete;
+    void keep();
+
+   private:
+    Core& core_;
+    Mark mark_;
+    bool is_done_ = false;
+  };
+  // Tells what happened when it goes, which is after the lock has gone.
+  class Teller {
+   public:
+    explicit Teller(Core& core) : core_(core) {}
+    ~Teller() { core_.tell_observers(); }
+    Teller(const Teller&) = delete;
+    Teller& operator=(const Teller&) = delete;
+
+   private:
+    Core& core_;
+  };
+  struct Observer {
+    std::uint64_t number;
+    SessionObserver call;
+  };
+  using Observers = std::vector<Observer>;
+
+  [[nodiscard]] static Writer open_writer(const SessionConfig& config);
+  void require_open() const;
+  void require_no_unit(const char* what) const;
+  [[nodiscard]] Mark mark();
+  void roll_back_to(const Mark& mark) noexcept;
+  void begin(bool rescan);
+  void adopt_policy();
+  [[nodiscard]] std::uint64_t first_free_position(Table table) const;
+  void tell_observers() noexcept;
+  void failed(const std::exception& error);
+
+  CommitResult commit(const std::string& message, const CheckpointOptions* checkpoint);
+  void close();
+  // Without throwing: a failure is an event, and waits for the next occasion.
+  void try_commit(const CheckpointOptions* checkpoint) noexcept;
+  void follow_policy() noexcept;
+  void clean_up_checkpoints();
+
+  SessionConfig config_;
+  mutable std::recursive_mutex mutex_;
+  Writer writer_;
+  SessionPolicy policy_;
+  std::optional<Transaction> change_;
+  TaskTable table_;
+  TaskManager manager_{*this};
+  int units_ = 0;  // nested ones under way
+  bool is_open_ = true;
+
+  std::uint64_t next_message_ = 0;
+  std::uint64_t next_event_ = 0;
+
+  std::deque<SessionEvent> events_;
+  bool is_telling_ = false;
+  std::shared_ptr<const Observers> observers_ = std::make_shared<Observers>();
+  std::uint64_t next_observer_ = 1;
+  std::uint64_t observer_failures_ = 0;
+
+  std::uint64_t saves_ = 0;
+  std::uint64_t checkpoints_ = 0;
+  std::uint64_t failed_saves_ = 0;     // since the last good one
+  std::uint64_t save_at_changes_ = 0;  // when the transaction has so many
+  std::uint64_t completions_ = 0;      // since the last checkpoint
+  double percent_at_checkpoint_ = 0;
+  Clock::time_point last_save_;
+  Clock::time_point last_checkpoint_;
+  std::uint64_t checkpoint_revision_ = 0;  // of the newest one made here
+  std::atomic<bool> shutdown_requested_ = false;
+  std::unique_ptr<Background> background_;
+};
+
+// The same record, owning its memory: for whoever gets it outside the lock.
+[[nodiscard]] AnyEntry own(const AnyEntry& entry);
+
+// What Cap'n Proto takes; the string lives on.
+[[nodiscard]] inline capnp::Text::Reader as_text(const std::string& text) {
+  return {text.c_str(), text.size()};
+}
+
+}  // namespace session::manager

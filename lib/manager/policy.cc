@@ -1,0 +1,94 @@
+// What a session is told to do by itself: checked, and kept in the session.
+
+#include <capnp/message.h>
+
+#include "lib/manager/core.h"
+
+namespace session::manager {
+namespace {
+
+using std::chrono::nanoseconds;
+
+[[noreturn]] void wrong(const char* field, const char* what) {
+  throw Error(ErrorCode::kUsage, std::string(field) + ' ' + what);
+}
+
+void check_not_negative(const char* field, nanoseconds value) {
+  if (value < nanoseconds::zero()) wrong(field, "must not be negative");
+}
+
+// Below this a session would do nothing but save.
+void check_interval(const char* field, nanoseconds value) {
+  check_not_negative(field, value);
+  if (value > nanoseconds::zero() && value < std::chrono::milliseconds(1)) {
+    wrong(field, "must be 0 or at least a millisecond");
+  }
+}
+
+SessionPolicy read(schema::Policy::Reader stored) {
+  SessionPolicy policy;
+  policy.auto_save_interval = nanoseconds(stored.getAutoSaveNanos());
+  policy.auto_checkpoint_interval = nanoseconds(stored.getAutoCheckpointNanos());
+  policy.checkpoint_every_completions = stored.getCheckpointEveryCompletions();
+  policy.checkpoint_every_percent = stored.getCheckpointEveryPercent();
+  policy.keep_last = stored.getKeepLast();
+  policy.keep_within = nanoseconds(stored.getKeepWithinNanos());
+  return policy;
+}
+
+void write(const SessionPolicy& policy, schema::Policy::Builder stored) {
+  stored.setAutoSaveNanos(policy.auto_save_interval.count());
+  stored.setAutoCheckpointNanos(policy.auto_checkpoint_interval.count());
+  stored.setCheckpointEveryCompletions(policy.checkpoint_every_completions);
+  stored.setCheckpointEveryPercent(policy.checkpoint_every_percent);
+  stored.setKeepLast(policy.keep_last);
+  stored.setKeepWithinNanos(policy.keep_within.count());
+}
+
+// A policy about parity alone says nothing about the rest.
+bool says_nothing(const SessionPolicy& policy) {
+  return policy ==
+         SessionPolicy{nanoseconds::zero(), nanoseconds::zero(), 0, 0, 0, nanoseconds::zero()};
+}
+
+}  // namespace
+
+void check(const SessionPolicy& policy) {
+  check_interval("auto_save_interval", policy.auto_save_interval);
+  check_interval("auto_checkpoint_interval", policy.auto_checkpoint_interval);
+  check_not_negative("keep_within", policy.keep_within);
+  if (policy.checkpoint_every_percent > 100) {
+    wrong("checkpoint_every_percent", "must be at most 100");
+  }
+}
+
+void check(const SessionConfig& config) {
+  if (config.path.empty()) wrong("path", "must name the session's file");
+  if (config.policy) check(*config.policy);
+}
+
+void Core::adopt_policy() {
+  const auto stored = change_->get<schema::Upkeep>("policy");
+  capnp::MallocMessageBuilder message;
+  if (stored) {
+    message.setRoot(**stored);
+    policy_ = read((*stored)->getPolicy());
+    try {
+      check(policy_);
+    } catch (const Error&) {
+      policy_ = SessionPolicy();  // somebody else's; the default is safe
+    }
+  } else {
+    message.initRoot<schema::Upkeep>();
+  }
+  if (config_.policy) {
+    policy_ = *config_.policy;
+  } else if (!stored || says_nothing(policy_)) {
+    policy_ = SessionPolicy();
+  }
+  auto record = message.getRoot<schema::Upkeep>();
+  write(policy_, record.hasPolicy() ? record.getPolicy() : record.initPolicy());
+  change_->upsert_if_different(Table::kUpkeep, "policy", record.asReader());
+}
+
+}  // namespace session::manager
