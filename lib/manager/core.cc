@@ -1,10 +1,14 @@
 #include "lib/manager/core.h"
 
+#include <capnp/message.h>
+
 #include <algorithm>
 #include <charconv>
 
 #include "format/record.h"
 #include "lib/manager/background.h"
+#include "lib/manager/recovery.h"
+#include "lib/manager/statistics.h"
 #include "lib/store/writer_core.h"
 
 namespace session::manager {
@@ -33,10 +37,9 @@ AnyEntry own(const AnyEntry& entry) {
   return AnyEntry(key, record, std::move(kept));
 }
 
-Writer Core::open_writer(const SessionConfig& config) {
-  check(config);
+Writer Core::open_writer(const SessionConfig& config, io::FileSystem& files) {
   WriterOptions options;
-  options.files = config.files;
+  options.files = &files;
   options.clock = config.clock;
   try {
     return Writer::open(config.path, options);
@@ -48,20 +51,27 @@ Writer Core::open_writer(const SessionConfig& config) {
   creating.description = config.description;
   creating.workspace = config.workspace;
   creating.agent_version = config.agent_version;
-  creating.files = config.files;
+  creating.files = &files;
   creating.clock = config.clock;
   return Writer::create(config.path, creating);
 }
 
-Core::Core(SessionConfig config) : config_(std::move(config)), writer_(open_writer(config_)) {
+Core::Core(SessionConfig config, std::optional<SessionRecovery> recovery)
+    : config_(std::move(config)),
+      recovery_(std::move(recovery)),
+      files_(config_.files != nullptr ? *config_.files : io::system_files()),
+      writer_(open_writer(config_, files_)) {
   if (config_.observer) observe(config_.observer);
   begin(true);
+  first_revision_ = writer_.head().revision();
   next_message_ = first_free_position(Table::kMessages);
   next_event_ = first_free_position(Table::kEvents);
   save_at_changes_ = config_.auto_save_changes;
   percent_at_checkpoint_ = table_.counts().percent_done();
   last_save_ = last_checkpoint_ = Clock::now();
   adopt_policy();
+  load_statistics();
+  record_recovery();
   background_ = std::make_unique<Background>(*this);
 }
 
@@ -237,9 +247,58 @@ Snapshot Core::saved() const {
   return look([&] { return writer_.head(); });
 }
 
+// Recorded at once, so that the next crash does not hide this one.
+void Core::record_recovery() {
+  if (!recovery_) recovery_ = crash_recovery(writer_.report());
+  if (!recovery_) return;
+  capnp::MallocMessageBuilder message;
+  auto record = message.initRoot<schema::Recovery>();
+  write(*recovery_, now(), record);
+  const std::string key = position_key(first_free_position(Table::kRecoveries));
+  change_->upsert(key, record.asReader());
+  ++statistics_.recoveries;
+  tell(Recovered{recovery_->recovered_to, recovery_->reason});
+  try_commit(nullptr);
+  tell_observers();
+}
+
+void Core::load_statistics() {
+  if (const auto stored = change_->get<schema::Upkeep>("statistics")) {
+    statistics_ = read((*stored)->getStatistics());
+  }
+  ++statistics_.loads;
+  statistics_.load_nanos += static_cast<std::uint64_t>((Clock::now() - opened_).count());
+}
+
+SessionStatistics Core::current_statistics() const {
+  SessionStatistics now = statistics_;
+  now.execution_nanos += static_cast<std::uint64_t>((Clock::now() - opened_).count());
+  now.read_calls += files_.counts().reads;
+  now.write_calls += files_.counts().writes;
+  now.sync_calls += files_.counts().syncs;
+  return now;
+}
+
+SessionStatistics Core::statistics() const {
+  return look([&] { return current_statistics(); });
+}
+
+void Core::store_statistics() {
+  capnp::MallocMessageBuilder message;
+  if (const auto stored = change_->get<schema::Upkeep>("statistics")) {
+    message.setRoot(**stored);
+  } else {
+    message.initRoot<schema::Upkeep>();
+  }
+  auto record = message.getRoot<schema::Upkeep>();
+  write(current_statistics(),
+        record.hasStatistics() ? record.getStatistics() : record.initStatistics());
+  change_->upsert("statistics", record.asReader());
+}
+
 void Core::request_shutdown() noexcept {
   shutdown_requested_ = true;
-  background_->wake();
+  if (background_) background_->wake();
 }
 
 }  // namespace session::manager

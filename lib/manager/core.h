@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/io/counting_files.h"
 #include "lib/manager/task_table.h"
 #include "session/manager.h"
 
@@ -28,7 +29,8 @@ void check(const SessionPolicy& policy);
 
 class Core {
  public:
-  explicit Core(SessionConfig config);
+  // `recovery`: what was done to the file before.
+  Core(SessionConfig config, std::optional<SessionRecovery> recovery);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -83,6 +85,9 @@ class Core {
   [[nodiscard]] std::chrono::nanoseconds until_due() const;
 
   [[nodiscard]] const OpenReport& report() const { return writer_.report(); }
+  [[nodiscard]] const std::optional<SessionRecovery>& recovery() const { return recovery_; }
+  [[nodiscard]] const SessionConfig& config() const { return config_; }
+  [[nodiscard]] SessionStatistics statistics() const;
   [[nodiscard]] SessionPolicy policy() const;
   [[nodiscard]] SessionStatus status() const;
   [[nodiscard]] Snapshot saved() const;
@@ -134,7 +139,11 @@ class Core {
   };
   using Observers = std::vector<Observer>;
 
-  [[nodiscard]] static Writer open_writer(const SessionConfig& config);
+  [[nodiscard]] static Writer open_writer(const SessionConfig& config, io::FileSystem& files);
+  void record_recovery();
+  void load_statistics();
+  void store_statistics();
+  [[nodiscard]] SessionStatistics current_statistics() const;
   void require_open() const;
   void require_no_unit(const char* what) const;
   [[nodiscard]] Mark mark();
@@ -153,6 +162,9 @@ class Core {
   void clean_up_checkpoints();
 
   SessionConfig config_;
+  std::optional<SessionRecovery> recovery_;
+  io::CountingFiles files_;
+  Clock::time_point opened_ = Clock::now();
   mutable std::recursive_mutex mutex_;
   Writer writer_;
   SessionPolicy policy_;
@@ -171,6 +183,8 @@ class Core {
   std::uint64_t next_observer_ = 1;
   std::uint64_t observer_failures_ = 0;
 
+  SessionStatistics statistics_;  // without what runs on by itself: time and calls
+  std::uint64_t first_revision_ = 0;
   std::uint64_t saves_ = 0;
   std::uint64_t checkpoints_ = 0;
   std::uint64_t failed_saves_ = 0;     // since the last good one

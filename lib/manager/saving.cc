@@ -43,6 +43,7 @@ CommitResult Core::commit(const std::string& message, const CheckpointOptions* c
   const std::size_t events = events_.size();
   try {
     if (checkpoint != nullptr) {
+      store_statistics();
       if (checkpoint->is_automatic) clean_up_checkpoints();
       result = change_->checkpoint(*checkpoint, options);
     } else {
@@ -56,6 +57,11 @@ CommitResult Core::commit(const std::string& message, const CheckpointOptions* c
   }
   begin(false);
   ++saves_;
+  ++statistics_.saves;
+  statistics_.save_nanos += static_cast<std::uint64_t>(result.duration_nanos);
+  statistics_.written_bytes += result.written_bytes;
+  statistics_.raw_bytes += result.raw_bytes;
+  statistics_.stored_bytes += result.stored_bytes;
   failed_saves_ = 0;
   save_at_changes_ = config_.auto_save_changes;
   last_save_ = Clock::now();
@@ -64,6 +70,7 @@ CommitResult Core::commit(const std::string& message, const CheckpointOptions* c
     return result;
   }
   ++checkpoints_;
+  ++statistics_.checkpoints;
   completions_ = 0;
   percent_at_checkpoint_ = std::max(percent_at_checkpoint_, table_.counts().percent_done());
   last_checkpoint_ = last_save_;
@@ -154,7 +161,7 @@ void Core::clean_up_checkpoints() {
 void Core::try_commit(const CheckpointOptions* checkpoint) noexcept {
   try {
     (void)commit({}, checkpoint);
-  } catch (const std::exception&) {
+  } catch (...) {
     // Observers are told by commit().
   }
 }
@@ -237,7 +244,11 @@ void Core::shutdown() {
     const std::lock_guard lock(mutex_);
     require_no_unit("shutting down");
     if (is_open_) {
-      if (!change_->empty()) (void)commit({}, nullptr);
+      // A session that was only looked at stays as it is.
+      if (!change_->empty() || writer_.head().revision() != first_revision_) {
+        store_statistics();
+        (void)commit({}, nullptr);
+      }
       close();
     }
   }
@@ -252,12 +263,14 @@ void Core::give_up() noexcept {
     const Teller teller(*this);
     const std::lock_guard lock(mutex_);
     if (is_open_) tell(SaveFailed{ErrorCode::kIo, error.what(), true});
+  } catch (...) {
+    // Not ours; there is nobody left to tell.
   }
   background_->stop();
   try {
     const std::lock_guard lock(mutex_);
     if (is_open_) close();
-  } catch (const Error&) {
+  } catch (...) {
     // The seal only: what was acknowledged is on the disk.
   }
 }

@@ -6,6 +6,8 @@
 
 #include "lib/convert/time_text.h"
 #include "lib/manager/core.h"
+#include "lib/manager/recovery.h"
+#include "lib/manager/redact.h"
 
 namespace session {
 
@@ -43,8 +45,8 @@ Session::Session(std::unique_ptr<manager::Core> core) : core_(std::move(core)) {
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 
-Session Session::open(SessionConfig config) {
-  return Session(std::make_unique<manager::Core>(std::move(config)));
+Session Session::open(const SessionConfig& config) {
+  return Session(manager::open_core(config));
 }
 
 TaskManager& Session::tasks() {
@@ -52,6 +54,12 @@ TaskManager& Session::tasks() {
 }
 const OpenReport& Session::report() const {
   return core_->report();
+}
+const std::optional<SessionRecovery>& Session::recovery() const {
+  return core_->recovery();
+}
+SessionStatistics Session::statistics() const {
+  return core_->statistics();
 }
 SessionPolicy Session::policy() const {
   return core_->policy();
@@ -115,6 +123,9 @@ void Session::set_context(const std::function<void(schema::ExecutionContext::Bui
   core_->change([&] {
     change_session_record(*core_, "context", [&](schema::SessionRecord::Builder record) {
       change(record.hasContext() ? record.getContext() : record.initContext());
+      if (core_->config().redact_secrets) {
+        manager::redact(record.getContext(), core_->config().secret_names);
+      }
     });
   });
 }

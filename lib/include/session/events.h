@@ -55,10 +55,15 @@ struct Restored {
   CommitResult result;
 };
 struct ShutdownRequested {};
+// Opening had something to put in order: Session::recovery() says what.
+struct Recovered {
+  std::uint64_t revision = 0;
+  std::string reason;
+};
 
 using SessionEvent =
     std::variant<TaskCreated, TaskChanged, TaskMoved, TaskRemoved, RecordAdded, Saved, SaveFailed,
-                 CheckpointMade, CheckpointDeleted, Restored, ShutdownRequested>;
+                 CheckpointMade, CheckpointDeleted, Restored, ShutdownRequested, Recovered>;
 
 // Called outside the session's lock, by one thread at a time, which is one of those that changed
 // something or the session's own; so a call may return before its events are delivered. It may call

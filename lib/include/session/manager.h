@@ -57,6 +57,14 @@ struct SessionConfig {
   // A save when so many records changed. 0: never.
   std::uint64_t auto_save_changes = 10'000;
   Durability durability = Durability::kDurable;
+  // Environment variables whose names say that they hold a secret ("API_KEY", "GITHUB_TOKEN") are
+  // kept as "[redacted]". Parts of further names, in any case.
+  bool redact_secrets = true;
+  std::vector<std::string> secret_names = {};
+  // How often a damaged file is repaired on opening, before it is given up (0: never), and whether
+  // a repair may lose something. The damaged file is kept beside it.
+  std::uint32_t max_repairs = 1;
+  bool accept_loss = false;
   SessionObserver observer = {};  // there from the first event on
   io::FileSystem* files = nullptr;
   std::function<std::int64_t()> clock = {};  // nanoseconds since 1970; empty: the system's
@@ -80,6 +88,34 @@ struct NewEvent {
   schema::Event::Severity severity = schema::Event::Severity::INFO;
 };
 
+// What opening had to do after a crash or damage. Kept in the table `recoveries`.
+struct SessionRecovery {
+  std::uint64_t recovered_to = 0;   // the revision that the session goes on from
+  std::uint64_t bytes_ignored = 0;  // of a commit in flight
+  std::string reason;
+  std::string method;             // "continue", or "repair: " and its verdict
+  std::vector<std::string> lost;  // a sentence each
+  std::string preserved_as;       // the name, beside the session, of the file with what was cut off
+                                  // or damaged
+};
+
+// Since the session was made, in all programs that ran it.
+struct SessionStatistics {
+  std::uint64_t saves = 0;  // checkpoints included
+  std::uint64_t checkpoints = 0;
+  std::uint64_t recoveries = 0;
+  std::uint64_t loads = 0;
+  std::uint64_t save_nanos = 0;  // sums
+  std::uint64_t load_nanos = 0;
+  std::uint64_t execution_nanos = 0;  // that the session was open
+  std::uint64_t written_bytes = 0;
+  std::uint64_t raw_bytes = 0;     // before compression
+  std::uint64_t stored_bytes = 0;  // after it
+  std::uint64_t read_calls = 0;    // to the system
+  std::uint64_t write_calls = 0;
+  std::uint64_t sync_calls = 0;
+};
+
 // What a session is doing now.
 struct SessionStatus {
   std::uint64_t revision = 0;  // of the last save
@@ -93,9 +129,11 @@ struct SessionStatus {
 
 class Session {
  public:
-  // Creates the file or resumes it. Throws as Writer::open and Writer::create; kUsage names the
-  // field of a configuration that makes no sense; kNotFound when there is none and `create` is off.
-  [[nodiscard]] static Session open(SessionConfig config);
+  // Creates the file or resumes it, after a crash too; a damaged one is repaired as far as the
+  // configuration allows. Throws as Writer::open and Writer::create, kNewerVersion among them;
+  // kUsage names the field of a configuration that makes no sense; kNotFound when there is none and
+  // `create` is off; kDamaged when it cannot be repaired, or not without loss.
+  [[nodiscard]] static Session open(const SessionConfig& config);
   // Shuts down. If the last save fails, observers hear SaveFailed with `is_final`: call shutdown()
   // to have an error, and the session still at hand.
   ~Session();
@@ -104,8 +142,12 @@ class Session {
 
   [[nodiscard]] TaskManager& tasks();
   [[nodiscard]] const OpenReport& report() const;  // what opening found
+  // What it did about it; nothing after a clean shutdown.
+  [[nodiscard]] const std::optional<SessionRecovery>& recovery() const;
   [[nodiscard]] SessionPolicy policy() const;
   [[nodiscard]] SessionStatus status() const;
+  // Written to the session with each checkpoint and at the end.
+  [[nodiscard]] SessionStatistics statistics() const;
 
   // The key of the new record.
   std::string add_message(const NewMessage& message);

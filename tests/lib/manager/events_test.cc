@@ -28,6 +28,7 @@ struct Word {
   std::string operator()(const CheckpointDeleted&) const { return "deleted"; }
   std::string operator()(const Restored&) const { return "restored"; }
   std::string operator()(const ShutdownRequested&) const { return "shutdown"; }
+  std::string operator()(const Recovered&) const { return "recovered"; }
 };
 
 class Events : public ::testing::Test {

@@ -1,0 +1,104 @@
+#include "lib/manager/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/convert/time_text.h"
+#include "lib/manager/core.h"
+#include "session/repair.h"
+
+namespace session::manager {
+namespace {
+
+// Of what was lost, the record names so many; the report of a repair by hand names all.
+constexpr std::size_t kMaxLostNamed = 500;
+
+// Names, as the file may be moved with its directory.
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::vector<std::string> losses(const RepairReport& report) {
+  std::vector<std::string> lost;
+  std::size_t left_out = 0;
+  const auto add = [&](std::string what) {
+    if (lost.size() < kMaxLostNamed) {
+      lost.push_back(std::move(what));
+    } else {
+      ++left_out;
+    }
+  };
+  for (const LostItem& item : report.lost) add(item.message);
+  for (const StaleRecord& record : report.stale) {
+    add("only an older version is left of " + std::string(table_name(record.table)) + ' ' +
+        record.key);
+  }
+  if (left_out != 0) lost.push_back("and " + std::to_string(left_out) + " more");
+  return lost;
+}
+
+SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) {
+  RepairOptions options;
+  options.accept_loss = config.accept_loss;
+  options.files = config.files;
+  options.clock = config.clock;
+  const RepairReport report = repair(config.path, options);
+  if (report.refused) {
+    throw Error(ErrorCode::kDamaged,
+                damage.message() + "; a repair would lose " +
+                    std::to_string(report.lost.size() + report.stale.size()) +
+                    " things: accept that (accept_loss), or look first with sessiontool verify",
+                config.path, damage.offset());
+  }
+  if (report.verdict == RepairVerdict::kClean) throw Error(damage);
+  SessionRecovery recovery;
+  recovery.recovered_to = report.revision;
+  recovery.reason = damage.message();
+  recovery.method = "repair: " + std::string(repair_verdict_name(report.verdict));
+  recovery.lost = losses(report);
+  recovery.preserved_as = name_of(report.backup);
+  return recovery;
+}
+
+}  // namespace
+
+std::unique_ptr<Core> open_core(const SessionConfig& config) {
+  check(config);
+  std::optional<SessionRecovery> recovery;
+  for (std::uint32_t repairs = 0;; ++repairs) {
+    try {
+      return std::make_unique<Core>(config, recovery);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged || repairs == config.max_repairs) throw;
+      recovery = repair_damage(config, error);
+    }
+  }
+}
+
+std::optional<SessionRecovery> crash_recovery(const OpenReport& report) {
+  if (report.was_sealed && report.tail_bytes == 0) return std::nullopt;
+  SessionRecovery recovery;
+  recovery.recovered_to = report.recovered_to;
+  recovery.bytes_ignored = report.tail_bytes;
+  recovery.method = "continue";
+  recovery.reason = report.tail_bytes == 0
+                        ? "the session was not closed; nothing was in flight"
+                        : "the session was not closed; a commit in flight was cut off";
+  recovery.preserved_as = name_of(report.tail_saved_as);
+  return recovery;
+}
+
+void write(const SessionRecovery& recovery, std::int64_t now, schema::Recovery::Builder record) {
+  record.setTime(now);
+  record.setTimeForm(convert::utc_form(now));
+  record.setRecoveredTo(recovery.recovered_to);
+  record.setBytesIgnored(recovery.bytes_ignored);
+  record.setReason(as_text(recovery.reason));
+  record.setMethod(as_text(recovery.method));
+  if (!recovery.preserved_as.empty()) record.setPreservedAs(as_text(recovery.preserved_as));
+  if (recovery.lost.empty()) return;
+  auto lost = record.initLost(static_cast<std::uint32_t>(recovery.lost.size()));
+  for (std::uint32_t i = 0; i < lost.size(); ++i) lost.set(i, as_text(recovery.lost[i]));
+}
+
+}  // namespace session::manager

@@ -1,0 +1,57 @@
+// Secrets in environment variables do not reach the file.
+
+#include "lib/manager/redact.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/running_session.h"
+
+namespace session::test {
+namespace {
+
+TEST(Redaction, KnowsSecretsByTheirNames) {
+  for (const char* name : {"API_KEY", "openai_api_key", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN",
+                           "PGPASSWORD", "MYSQL_PWD", "KEY", "DATABASE_URL", "BASIC_AUTH",
+                           "GOOGLE_APPLICATION_CREDENTIALS", "SSH_KEY_FILE", "DB_PASS"}) {
+    EXPECT_TRUE(manager::names_a_secret(name, {})) << name;
+  }
+  for (const char* name : {"PATH", "PWD", "OLDPWD", "HOME", "KEYBOARD_LAYOUT", "MONKEY", "AUTHOR",
+                           "LANG", "COMPASS"}) {
+    EXPECT_FALSE(manager::names_a_secret(name, {})) << name;
+  }
+  const std::vector<std::string> more{"internal"};
+  EXPECT_TRUE(manager::names_a_secret("MY_INTERNAL_THING", more));
+}
+
+void set_two(schema::ExecutionContext::Builder context) {
+  auto list = context.initEnvironment(2);
+  list[0].setName("API_KEY");
+  list[0].setValue("sk-1234567890");
+  list[1].setName("LANG");
+  list[1].setValue("C");
+}
+
+TEST(Redaction, KeepsSecretsOutOfTheFileUnlessToldNotTo) {
+  for (const bool redacted : {true, false}) {
+    SimulatedDisk disk;
+    SessionConfig config = config_on(disk);
+    config.redact_secrets = redacted;
+    {
+      Session session = Session::open(config);
+      session.set_context(set_two);
+    }
+    const auto record = read_on(disk).head().get<schema::SessionRecord>("context");
+    const auto environment = (*record)->getContext().getEnvironment();
+    EXPECT_EQ(text(environment[0].getValue()), redacted ? "[redacted]" : "sk-1234567890");
+    EXPECT_EQ(text(environment[1].getValue()), "C");
+    const auto bytes = disk.contents(kDiskPath);
+    const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    EXPECT_EQ(all.find("sk-1234567890") == std::string_view::npos, redacted);
+  }
+}
+
+}  // namespace
+}  // namespace session::test
