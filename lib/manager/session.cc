@@ -8,6 +8,8 @@
 #include "lib/manager/core.h"
 #include "lib/manager/recovery.h"
 #include "lib/manager/redact.h"
+#include "lib/manager/tracked_file.h"
+#include "lib/store/view.h"
 
 namespace session {
 
@@ -135,6 +137,23 @@ void Session::set_metadata(const std::function<void(schema::Metadata::Builder)>&
     change_session_record(*core_, "metadata", [&](schema::SessionRecord::Builder record) {
       change(record.hasMetadata() ? record.getMetadata() : record.initMetadata());
     });
+  });
+}
+
+bool Session::track_file(const std::string& path, const TrackOptions& options) {
+  std::string workspace;
+  if (const auto metadata = get<schema::SessionRecord>("metadata")) {
+    workspace = store::to_string((*metadata)->getMetadata().getWorkspace());
+  }
+  capnp::MallocMessageBuilder message;
+  auto record = message.initRoot<schema::File>();
+  manager::read_tracked_file(workspace, path, options, record);  // others need not wait for it
+  return core_->change([&] {
+    if (!core_->records().upsert_if_different(Table::kFiles, path, record.asReader())) {
+      return false;
+    }
+    core_->tell(RecordAdded{Table::kFiles, path});
+    return true;
   });
 }
 

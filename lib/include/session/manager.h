@@ -88,6 +88,12 @@ struct NewEvent {
   schema::Event::Severity severity = schema::Event::Severity::INFO;
 };
 
+struct TrackOptions {
+  bool is_generated = false;
+  bool is_temporary = false;
+  std::string last_action = {};  // "read", "write", ...
+};
+
 // What opening had to do after a crash or damage. Kept in the table `recoveries`.
 struct SessionRecovery {
   std::uint64_t recovered_to = 0;   // the revision that the session goes on from
@@ -155,6 +161,10 @@ class Session {
   void set_value(std::string_view key, std::string_view text, std::string_view media_type = {});
   void set_context(const std::function<void(schema::ExecutionContext::Builder)>& change);
   void set_metadata(const std::function<void(schema::Metadata::Builder)>& change);
+  // Reads a file of the workspace and remembers its size, time and SHA-256; of a directory, that it
+  // was created. `path` is relative to the session's workspace, or to the current directory if it
+  // has none. True if it changed since it was tracked last. Throws kNotFound, kIo.
+  bool track_file(const std::string& path, const TrackOptions& options = {});
   // Any record of a table that is not `tasks`, derived or kept by the session itself.
   void put(Table table, std::string_view key, AnyRecord record);
   bool erase(Table table, std::string_view key);

@@ -163,6 +163,25 @@ TEST_F(InTransaction, WithoutChangesCommitsNoRevision) {
   EXPECT_EQ(writer_.begin().commit(folded()).revision, 2U) << "unless told to";
 }
 
+TEST_F(InTransaction, StatesWhatItHoldsNotHowOftenItWasWritten) {
+  {
+    auto change = writer_.begin();
+    put_task(change, "old", {.title = "old"});
+    (void)change.commit();
+  }
+  auto change = writer_.begin();
+  for (const char* title : {"one", "two", "three"}) put_task(change, "a", {.title = title});
+  put_task(change, "passing", {.title = "never there"});
+  change.erase(Table::kTasks, "passing");
+  put_task(change, "old", {.title = "new"});
+  change.erase(Table::kTasks, "old");
+  (void)change.commit();
+  const RevisionInfo info = read_on(disk_).head().info();
+  EXPECT_EQ(info.kind, CommitKind::kDelta);
+  EXPECT_EQ(info.upserts, 1U);
+  EXPECT_EQ(info.erases, 1U);
+}
+
 TEST_F(InTransaction, GoesBackToASavepointAsIfNothingHadHappened) {
   {
     auto change = writer_.begin();
