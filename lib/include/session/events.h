@@ -67,7 +67,8 @@ using SessionEvent =
 
 // Called outside the session's lock, by one thread at a time, which is one of those that changed
 // something or the session's own; so a call may return before its events are delivered. It may call
-// the session. What it throws is counted and dropped.
+// the session. What it throws is counted and dropped. It is called until it is taken away or the
+// session has gone, so it must live as long.
 using SessionObserver = std::function<void(const SessionEvent&)>;
 
 }  // namespace session

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "format/file_header.h"
 #include "session/protect.h"
 #include "tests/support/damage.h"
 #include "tests/support/running_session.h"
@@ -161,6 +163,20 @@ TEST_F(Recovering, IsRefusedForWhatIsNoSession) {
   disk_.put(kDiskPath, FileBytes(5'000, std::byte{'x'}));
   EXPECT_EQ(error_of([&] { (void)session_on(disk_); }), ErrorCode::kNotASession);
   EXPECT_EQ(disk_.contents(kDiskPath).size(), 5'000U);
+}
+
+TEST_F(Recovering, RefusesANewerVersionByName) {
+  make_session(disk_);
+  FileBytes bytes = disk_.contents(kDiskPath);
+  auto header = value_or_throw(format::decode_file_header(bytes));
+  ++header.major;
+  const auto newer = format::encode(header);
+  std::copy(newer.begin(), newer.end(), bytes.begin());
+  disk_.put(kDiskPath, bytes);
+  EXPECT_EQ(error_of([&] { (void)session_on(disk_); }), ErrorCode::kNewerVersion);
+  const std::string words = words_of([&] { (void)session_on(disk_); });
+  EXPECT_NE(words.find(std::to_string(header.major)), std::string::npos) << words;
+  EXPECT_EQ(disk_.contents(kDiskPath), bytes) << "nothing was repaired";
 }
 
 // The power goes at each moment of a session's life; the next one opens without help and has every

@@ -214,6 +214,21 @@ TEST_F(Saving, ThatFailsByItselfIsToldAndTriedAgain) {
   EXPECT_GE(read_on(disk_).head().count(Table::kTasks), 30U);
 }
 
+TEST_F(Saving, ThatFailsAtACompletionIsNotTriedAgainAtTheNext) {
+  config_.policy->checkpoint_every_completions = 3;
+  config_.observer = listener_.observer();
+  Session session = Session::open(config_);
+  add(session, 20);
+  session.save();
+  disk_.fail(full());
+  finish(session, 9);
+  EXPECT_EQ(listener_.count<SaveFailed>(), 1U);
+  disk_.clear_faults();
+  session.save();
+  finish(session, 1);
+  EXPECT_EQ(session.status().checkpoints, 1U) << "overdue";
+}
+
 TEST_F(Saving, AfterAFailedSyncAcknowledgesNothingMore) {
   config_.observer = listener_.observer();
   {
