@@ -23,6 +23,9 @@ struct Options {
 
 // What is printed: the file, and the revision that was asked for.
 struct Facts {
+  explicit Facts(const OpenRevision& open) : snapshot(open.snapshot), file(open.file) {}
+
+  Snapshot snapshot;  // what `statistics` points into
   std::string file;
   FileInfo info;
   RevisionInfo revision;
@@ -51,8 +54,7 @@ void read_session(const Snapshot& snapshot, Facts& facts) {
 }
 
 Facts facts_of(const OpenRevision& open, bool stats) {
-  Facts facts;
-  facts.file = open.file;
+  Facts facts(open);
   facts.info = open.reader.info();
   facts.revision = open.snapshot.info();
   facts.fingerprint = to_hex(open.snapshot.fingerprint());

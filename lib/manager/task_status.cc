@@ -7,7 +7,6 @@
 
 #include "lib/convert/time_text.h"
 #include "lib/manager/task_change.h"
-#include "lib/store/view.h"
 
 namespace session {
 namespace manager {
@@ -62,7 +61,6 @@ using manager::as_text;
 using manager::Core;
 using manager::TaskChange;
 using schema::TaskStatus;
-using store::to_string;
 
 namespace {
 
