@@ -59,7 +59,7 @@ struct TaskDependency {
 };
 
 struct NewTask {
-  std::string key = {};  // empty: a new UUID
+  std::string key = {};  // empty: a new UUID, behind those made before
   std::string title = {};
   std::string description = {};
   std::string parent = {};  // empty: a root

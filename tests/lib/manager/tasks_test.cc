@@ -52,6 +52,9 @@ TEST_F(Tasks, AreCreatedPendingAsTheLastChildWithTheirFields) {
                                          .dependencies = {{"p", DependencyType::RELATED}},
                                          .fill = [](auto task) { task.setNotes("seen"); }});
   EXPECT_EQ(key.size(), 36U) << "a UUID";
+  EXPECT_EQ(key[14], '7');
+  const std::string next = tasks_.create({.parent = key});
+  EXPECT_LT(key.substr(0, 13), next.substr(0, 13)) << "in the order of time";
   add("last", "p");
   EXPECT_EQ(order("p"), key + " last ");
   session_.save();
