@@ -102,6 +102,8 @@ bool is_correctable(FindingCode code) {
     case FindingCode::kToolResultWithoutCall:
     case FindingCode::kFileMissing:
     case FindingCode::kFileChanged:
+    case FindingCode::kErasedRecord:
+    case FindingCode::kErasedRecordBack:
       return false;
     default:
       return layer_of(code) == kMeaning;

@@ -124,9 +124,16 @@ TEST(Golden, FilesCanBeWrittenOn) {
 
 // ---- how they came to be ------------------------------------------------------------------------
 
+// Without the place where it was read, which is nobody's business later.
+void import_example(const std::string& name, const std::string& path) {
+  ImportOptions options;
+  options.message = "import " + name;
+  (void)import_sources({example(name).string()}, path, options);
+}
+
 void versions_of_a_tracker(const std::string& path) {
   for (int i = 1; i <= 4; ++i) {
-    (void)import_sources({example("sample/" + std::to_string(i) + ".jsonl").string()}, path);
+    import_example("sample/" + std::to_string(i) + ".jsonl", path);
     if (i != 2) continue;
     Writer writer = Writer::open(path);
     CheckpointOptions checkpoint;
@@ -137,7 +144,7 @@ void versions_of_a_tracker(const std::string& path) {
 }
 
 void conversation(const std::string& path) {
-  (void)import_sources({example("transcripts/claude-code.jsonl").string()}, path);
+  import_example("transcripts/claude-code.jsonl", path);
 }
 
 void tracker_archived(const std::string& path) {
@@ -183,7 +190,10 @@ void came_from_format_1(const std::string& path) {
   write_text(session / "logs/run.log", "line\n\xff");
   MigrateOptions options;
   options.output = path;
-  (void)migrate(session.string(), options);
+  const fs::path here = fs::current_path();
+  fs::current_path(dir.path());
+  (void)migrate("a-session", options);
+  fs::current_path(here);
 }
 
 const std::map<std::string, std::function<void(const std::string&)>> kMakers = {
