@@ -35,7 +35,8 @@ struct Sides {
 std::uint64_t last_checkpoint(const OpenRevision& open) {
   std::optional<std::uint64_t> last;
   for (const CheckpointInfo& checkpoint : open.snapshot.checkpoints()) {
-    if (checkpoint.revision <= open.snapshot.revision()) {
+    // 0: the state of an imported checkpoint, or of one that repair found, is not there.
+    if (checkpoint.revision != 0 && checkpoint.revision <= open.snapshot.revision()) {
       last = std::max(last.value_or(0), checkpoint.revision);
     }
   }

@@ -89,7 +89,12 @@ ExitCode list(Context& context, const Options& options) {
 // ---- doing it -----------------------------------------------------------------------------------
 
 ExitCode exit_code_of(const MigrateReport& report) {
-  return report.is_whole() ? ExitCode::kDone : ExitCode::kLost;
+  ExitCode code = ExitCode::kDone;
+  for (const MigratedSession& session : report.sessions) {
+    if (session.is_lossy) code = worse(code, ExitCode::kLost);
+    if (session.failure) code = worse(code, exit_code_for(session.failure->code()));
+  }
+  return code;
 }
 
 void write_json(Context& context, const Options& options, const MigrateReport& report) {
@@ -122,6 +127,7 @@ void write_text(Context& context, const Options& options, const MigrateReport& r
   }
   if (context.options.quiet) return;
   if (report.steps.empty()) {
+    if (!report.is_whole()) return;
     context.out() << one_line(options.source) << ": format " << report.to
                   << " already, nothing to do"
                   << (report.to == kNewestFormat ? "; --to 1 goes back" : "") << '\n';

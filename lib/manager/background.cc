@@ -7,6 +7,7 @@ namespace session::manager {
 Background::Background(Core& core) : core_(core), thread_([this] { run(); }) {}
 
 void Background::run() noexcept {
+  own_ = std::this_thread::get_id();
   bool was_answered = false;
   while (!is_stopping_) {
     wake_.wait(core_.until_due());
@@ -22,7 +23,9 @@ void Background::run() noexcept {
 void Background::stop() noexcept {
   is_stopping_ = true;
   wake_.signal();
-  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+  if (own_.load() == std::this_thread::get_id()) return;
+  const std::lock_guard lock(joining_);  // whoever comes second finds it joined
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace session::manager

@@ -2,6 +2,7 @@
 // The session's own thread: what is due by the clock, and requests from signal handlers.
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "lib/io/wake.h"
@@ -27,6 +28,8 @@ class Background {
   Core& core_;
   io::Wake wake_;
   std::atomic<bool> is_stopping_ = false;
+  std::atomic<std::thread::id> own_;
+  std::mutex joining_;
   std::thread thread_;
 };
 

@@ -69,7 +69,10 @@ std::unique_ptr<Core> open_core(const SessionConfig& config) {
     try {
       return std::make_unique<Core>(config, recovery);
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::kDamaged || repairs == config.max_repairs) throw;
+      // A destroyed header looks like no session at all; repair knows better.
+      const bool may_be_damaged =
+          error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kNotASession;
+      if (!may_be_damaged || repairs == config.max_repairs) throw;
       recovery = repair_damage(config, error);
     }
   }

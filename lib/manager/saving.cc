@@ -216,7 +216,9 @@ nanoseconds Core::until_due() const {
   nanoseconds wait = std::chrono::hours(1);
   const auto consider = [&](Clock::time_point last, nanoseconds interval) {
     if (interval > nanoseconds::zero()) {
-      wait = std::min<nanoseconds>(wait, std::max(last + interval - time, Clock::duration::zero()));
+      // Not as last + interval: an interval may be as long as it can be said.
+      const nanoseconds left = interval - (time - last);
+      wait = std::min(wait, std::max(left, nanoseconds::zero()));
     }
   };
   consider(last_save_, policy_.auto_save_interval);

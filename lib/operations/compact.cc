@@ -94,6 +94,7 @@ class Compaction {
     Repacker repacker(draft, plan([&](std::uint64_t bytes) { counter.advance(bytes); }));
     repacker.run();
     note_erased(repacker, *draft);
+    require_same_content(repacker.changed(), *draft);
     protect(*draft);
     verify_draft(*draft);
     report_.bytes_after = draft->file_bytes();
@@ -178,16 +179,38 @@ class Compaction {
       report_.fingerprints.push_back(
           {revision, before->fingerprint(), draft.view_at(revision)->fingerprint()});
     }
-    if (!options_.erase.empty()) list_copies();
+    if (!options_.erase.empty()) list_copies(draft.present_path());
+  }
+
+  // What stays must be what it was, whatever the draft says of itself: every stored fingerprint,
+  // and that of the head.
+  void require_same_content(const std::vector<std::uint64_t>& changed,
+                            const store::WriterCore& draft) const {
+    for (std::size_t i = 0; i < history_.size(); ++i) {
+      const RevisionInfo& info = history_[i];
+      if (!report_.revisions[i].kept) continue;
+      if (std::find(changed.begin(), changed.end(), info.revision) != changed.end()) continue;
+      const bool is_head = info.revision == head_.revision();
+      if (!info.fingerprint && !is_head) continue;
+      const Digest before = is_head ? head_.fingerprint() : *info.fingerprint;
+      if (draft.view_at(info.revision)->fingerprint() == before) continue;
+      throw Error(ErrorCode::kDamaged,
+                  "revision " + std::to_string(info.revision) +
+                      " would not have the fingerprint it had, so the file was left as it was; "
+                      "`sessiontool verify --full` says whether it is damaged");
+    }
   }
 
   // What we know of that holds the erased content still.
-  void list_copies() {
+  void list_copies(const std::string& draft) {
     if (!options_.output.empty()) report_.copies.push_back(path_);
     const std::filesystem::path file(path_);
     const std::string name = file.filename().string();
     for (const std::string& other : files_.list(file.parent_path().string())) {
-      if (other.starts_with(name + ".damaged-") || other.starts_with(name + ".tail-")) {
+      // What a run that was killed left behind.
+      const bool is_draft = other.starts_with(name) && other.ends_with(".partial") &&
+                            other != std::filesystem::path(draft).filename();
+      if (is_draft || other.starts_with(name + ".damaged-") || other.starts_with(name + ".tail-")) {
         report_.copies.push_back((file.parent_path() / other).string());
       }
     }
@@ -271,6 +294,11 @@ CompactReport compact(const std::string& path, const CompactOptions& options) {
     ReaderOptions reading;
     reading.files = options.files;
     io::FileSystem& files = options.files != nullptr ? *options.files : io::system_files();
+    if (!options.output.empty() && files.identity(options.output) == files.identity(path)) {
+      throw Error(ErrorCode::kUsage,
+                  "is the file that is compacted; leave the output out to compact it in place",
+                  options.output);
+    }
     const Reader reader = Reader::open(path, reading);
     return format::guarded([&] {
       return operations::Compaction(reader.head(), files.real_path(path), options).run();

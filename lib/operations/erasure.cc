@@ -53,16 +53,6 @@ format::Record erasure_marker(const std::vector<RecordName>& names, const Revisi
   return format::Record::of(record.asReader());
 }
 
-std::string next_recovery_key(const store::View& view) {
-  constexpr std::size_t kDigits = 10;
-  for (std::uint64_t number = view.size(Table::kRecoveries).count + 1;; ++number) {
-    const std::string digits = std::to_string(number);
-    std::string key = std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0');
-    key += digits;
-    if (!view.find(Table::kRecoveries, key)) return key;
-  }
-}
-
 void throw_left_behind(const std::string& parent, const std::string& child,
                        const RevisionInfo& revision) {
   throw Error(ErrorCode::kUsage, "the task \"" + parent + "\" has the child \"" + child +

@@ -22,10 +22,9 @@ inline constexpr std::string_view kErasedReason = "erased";
 // Of a marker in the table, the texts it lists; nothing for another recovery.
 [[nodiscard]] std::vector<std::string> erased_names(schema::Recovery::Reader recovery);
 
-// The record, and a key for it that is not taken in `view`.
+// A record of the table `recoveries`.
 [[nodiscard]] format::Record erasure_marker(const std::vector<RecordName>& names,
                                             const RevisionInfo& head, std::int64_t time_nanos);
-[[nodiscard]] std::string next_recovery_key(const store::View& view);
 
 // kUsage: erasing `parent` alone would leave `child` without it.
 [[noreturn]] void throw_left_behind(const std::string& parent, const std::string& child,

@@ -105,13 +105,27 @@ class Migration {
       if (session.version != 0) report_.from = session.version;
     }
     report_.steps = plan_migration(report_.from, options_.to);
-    if (report_.steps.empty()) return std::move(report_);
+    if (report_.steps.empty()) {
+      tell_of_problems();
+      return std::move(report_);
+    }
     choose_places();
     make_all();
     return std::move(report_);
   }
 
  private:
+  // Where there is nothing to do, what cannot be read is told all the same.
+  void tell_of_problems() {
+    for (const SessionVersion& session : sessions_) {
+      if (!session.problem) continue;
+      MigratedSession& result = report_.sessions.emplace_back();
+      result.source = session.path;
+      result.session = name_of(session);
+      result.failure = session.problem;
+    }
+  }
+
   [[nodiscard]] bool makes_files() const { return options_.to >= 2; }
 
   // Sessions of one workspace go back into one directory; everything else has a place of its own.
@@ -185,9 +199,12 @@ class Migration {
           migration_work().begin(), migration_work().end(), [&](const MigrationWork& one) {
             return one.about.from == step.from && one.about.to == step.to;
           });
-      const std::string place = bench.at(std::to_string(number) + "-" + std::to_string(step.to) +
-                                         (step.to >= 2 ? std::string(kExtension) : std::string()));
-      work->run(input, place, bench.path(), options_.progress, result);
+      // A bench of its own, so that nothing one session leaves behind is in another's way.
+      const std::string own = bench.at(std::to_string(number) + "-" + std::to_string(step.to));
+      fs::create_directory(own);
+      const std::string place =
+          own + "/made" + (step.to >= 2 ? std::string(kExtension) : std::string());
+      work->run(input, place, own, options_.progress, result);
       input = {place, ""};
     }
     return input.path;
@@ -235,30 +252,35 @@ class Migration {
       if (!result.failure) result.output = places_[i];
     }
     if (options_.dry_run) return;
-    try {
-      std::string below = new_directory_;
-      if (!new_directory_.empty()) below = bench.at("directory");
-      if (!below.empty()) fs::create_directory(below);
-      for (std::size_t i = 0; i < made.size(); ++i) {
-        if (made[i].empty()) continue;
-        if (below.empty()) {
-          place_one(made[i], places_[i]);
-        } else {
-          fs::rename(made[i], fs::path(below) / fs::path(places_[i]).filename());
-        }
+    place_all(bench, made);
+  }
+
+  void place_all(const Bench& bench, const std::vector<std::string>& made) const {
+    std::string below = new_directory_;
+    if (!new_directory_.empty()) below = bench.at("directory");
+    if (!below.empty()) fs::create_directory(below);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (made[i].empty()) continue;
+      if (below.empty()) {
+        place_one(made[i], places_[i]);
+      } else {
+        fs::rename(made[i], fs::path(below) / fs::path(places_[i]).filename());
       }
-      if (!below.empty()) place_one(below, new_directory_);
-      io::system_files().sync_directory(new_directory_.empty() ? places_.front() : new_directory_);
-    } catch (const fs::filesystem_error& error) {
-      throw Error(ErrorCode::kIo, "cannot be put in place: " + error.code().message(),
-                  error.path1().string());
     }
+    if (!below.empty()) {
+      io::system_files().sync_directory(below + "/entry");
+      place_one(below, new_directory_);
+    }
+    io::system_files().sync_directory(new_directory_.empty() ? places_.front() : new_directory_);
   }
 
   void place_one(const std::string& from, const std::string& to) const {
     io::FileSystem& files = io::system_files();
-    if (options_.overwrite) {
-      files.rename(from, to);
+    if (options_.overwrite && files.exists(to)) {
+      // Whoever writes the file that goes would lose what it commits meanwhile.
+      const std::string real = files.real_path(to);
+      const std::unique_ptr<io::Lock> lock = files.lock(real);
+      files.rename(from, real);
     } else {
       files.rename_new(from, to);
     }
@@ -337,7 +359,11 @@ std::vector<SessionVersion> find_versions(const std::string& source) {
 }
 
 MigrateReport migrate(const std::string& source, const MigrateOptions& options) {
-  return operations::Migration(source, options).run();
+  try {
+    return operations::Migration(source, options).run();
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(ErrorCode::kIo, error.code().message(), error.path1().string());
+  }
 }
 
 }  // namespace session

@@ -27,10 +27,15 @@ format::Record recovery_record(const RecoveryFacts& facts) {
   return format::Record::of(record.asReader());
 }
 
-std::string recovery_key(std::uint64_t count) {
+std::string recovery_key(std::uint64_t count,
+                         const std::function<bool(std::string_view)>& is_taken) {
   constexpr std::size_t kDigits = 10;
-  std::string digits = std::to_string(count + 1);
-  return std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0') + digits;
+  for (std::uint64_t number = count + 1;; ++number) {
+    const std::string digits = std::to_string(number);
+    std::string key = std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0');
+    key += digits;
+    if (!is_taken(key)) return key;
+  }
 }
 
 }  // namespace session::operations

@@ -2,7 +2,9 @@
 // What a session keeps of its recoveries: records of the table `recoveries`.
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/record.h"
@@ -19,7 +21,9 @@ struct RecoveryFacts {
 };
 [[nodiscard]] format::Record recovery_record(const RecoveryFacts& facts);
 
-// The next one's key where there are `count` already.
-[[nodiscard]] std::string recovery_key(std::uint64_t count);
+// The next one's key where there are `count` already: the first behind that number that is free,
+// since damage and erasing leave gaps.
+[[nodiscard]] std::string recovery_key(std::uint64_t count,
+                                       const std::function<bool(std::string_view)>& is_taken);
 
 }  // namespace session::operations

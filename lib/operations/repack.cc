@@ -8,6 +8,7 @@
 #include "format/compression.h"
 #include "lib/convert/time_text.h"
 #include "lib/operations/erasure.h"
+#include "lib/operations/recovery.h"
 #include "lib/store/tree.h"
 #include "lib/store/tree_diff.h"
 
@@ -102,7 +103,8 @@ void Repacker::mark_blobs() {
     if (view->roots()[slot(Table::kBlobs)].empty() && view->run(Table::kBlobs).empty()) continue;
     for (const Table table : kAllTables) {
       if (!is_carried(table)) continue;
-      (void)mark_tree(table, view->roots()[slot(table)], view->run(table));
+      std::optional<std::string> passed;
+      (void)mark_tree(table, view->roots()[slot(table)], view->run(table), passed);
       mark_run(table, view->run(table));
     }
   }
@@ -111,13 +113,23 @@ void Repacker::mark_blobs() {
 
 // Records that `over` has another word on are not looked at. False if there was one: such a page is
 // looked at again by whoever else has it.
-bool Repacker::mark_tree(Table table, const RootRef& root, const Run& over) {
+// Keys must rise from page to page: else somebody who forges a file could lead through the same
+// pages again and again.
+bool Repacker::mark_tree(Table table, const RootRef& root, const Run& over,
+                         std::optional<std::string>& passed) {
   if (root.empty() || marked_[slot(table)].contains(root.digest)) return true;
   bool is_whole = true;
   const store::Page page = plan_.pages->fetch(root.offset, store::page_kind(root.level));
   if (root.level == 0) {
     plan_.copied(0);
     const format::LeafView leaf(page.payload());
+    if (passed && leaf.key(0) <= *passed) {
+      throw Error(ErrorCode::kDamaged,
+                  "the keys of a table's pages are not in rising order; `sessiontool verify` says "
+                  "what is damaged",
+                  {}, root.offset);
+    }
+    passed = leaf.key(leaf.size() - 1);
     for (std::uint32_t i = 0; i < leaf.size(); ++i) {
       if (store::find_change(over, leaf.key(i)) != nullptr) {
         is_whole = false;
@@ -136,7 +148,7 @@ bool Repacker::mark_tree(Table table, const RootRef& root, const Run& over) {
     below.offset = child.offset;
     below.count = child.count;
     below.digest = child.digest;
-    is_whole = mark_tree(table, below, over) && is_whole;
+    is_whole = mark_tree(table, below, over, passed) && is_whole;
   }
   if (is_whole) marked_[slot(table)].insert(root.digest);
   return is_whole;
@@ -210,7 +222,10 @@ void Repacker::require_no_orphans(const View& view) const {
 
 void Repacker::add_marker(const RevisionInfo& info, const View& view, Changes& changes) {
   if (plan_.erase.empty() || info.revision != plan_.kept.back().revision) return;
-  changes.keys.push_back(next_recovery_key(view));
+  const auto is_taken = [&](std::string_view key) {
+    return view.find(Table::kRecoveries, key).has_value();
+  };
+  changes.keys.push_back(recovery_key(view.size(Table::kRecoveries).count, is_taken));
   changes.records.push_back(erasure_marker(plan_.erase, info, plan_.now_nanos));
   changes.marker = {{changes.keys.back(), changes.records.back().view(), false}};
 }
@@ -243,10 +258,8 @@ void Repacker::add(std::size_t index) {
     const bool is_small = follows(index) || collect_difference(*view, changes);
     if (is_small && add_delta(info, changes)) return;
   }
-  if (view == nullptr) {
-    view = open(info);
-    before_ = open(plan_.kept[index - 1]);
-  }
+  if (view == nullptr) view = open(info);
+  if (follows(index)) before_ = open(plan_.kept[index - 1]);
   add_snapshot(info, *view, changes);
 }
 

@@ -54,7 +54,8 @@ class Repacker {
   [[nodiscard]] bool follows(std::size_t index) const;
   // ---- which blobs stay
   void mark_blobs();
-  bool mark_tree(Table table, const format::RootRef& root, const Run& over);
+  bool mark_tree(Table table, const format::RootRef& root, const Run& over,
+                 std::optional<std::string>& passed);
   void mark_run(Table table, const Run& run);
   void mark_record(Table table, std::string_view key, format::RecordView record);
   // ---- what goes

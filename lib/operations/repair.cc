@@ -106,6 +106,10 @@ class Repair {
 
  private:
   [[nodiscard]] std::string backup_name() const { return path_ + ".damaged-" + stamp_; }
+  // Where the damaged original is afterwards.
+  [[nodiscard]] std::string preserved_as() const {
+    return target_ == path_ ? backup_name() : path_;
+  }
 
   // Counts what a full check finds of meaning.
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
@@ -165,7 +169,7 @@ class Repair {
       return &image_file;
     }
     report_.bit_exact = false;
-    rewrite_damaged(image_, rewritten.path(), options_, backup_name(), report_);
+    rewrite_damaged(image_, rewritten.path(), options_, preserved_as(), report_);
     if (report_.refused) {
       report_.verdict = RepairVerdict::kLossy;
       report_.actions.clear();
@@ -214,12 +218,15 @@ class Repair {
     facts.revision = change.base().revision() + 1;
     facts.reason = "findings of meaning";
     facts.method = words;
-    facts.preserved_as = target_ == path_ ? backup_name() : path_;
+    facts.preserved_as = preserved_as();
     for (const RepairAction& action : actions) {
       facts.lost.push_back(std::string(table_name(*action.table)) + " \"" + action.key +
                            "\": " + action.message + ": " + action.before);
     }
-    change.upsert(recovery_key(change.so_far().count(Table::kRecoveries)),
+    const auto is_taken = [&](std::string_view key) {
+      return change.find(Table::kRecoveries, key).has_value();
+    };
+    change.upsert(recovery_key(change.so_far().count(Table::kRecoveries), is_taken),
                   recovery_record(facts).view().as<schema::Recovery>());
     CommitOptions commit;
     commit.message = "repaired: " + words;
@@ -342,11 +349,23 @@ class Repair {
     if (report_.revision == 0 && image_.header) report_.revision = head_revision(image_.path);
   }
 
+  // The result gets the backup's name first: then one step makes the original the backup, and at no
+  // moment it has a name that somebody might clear away.
+  void exchange_with_original(const std::string& draft) {
+    const std::string backup = backup_name();
+    files_.rename_new(draft, backup);
+    try {
+      files_.exchange(backup, target_);
+    } catch (...) {
+      if (files_.exists(target_)) files_.remove(backup);
+      throw;
+    }
+    report_.backup = backup;
+  }
+
   void put_in_place(Draft& draft) {
     if (target_ == path_ && report_.verdict != RepairVerdict::kClean) {
-      files_.exchange(draft.path(), target_);
-      files_.rename_new(draft.path(), backup_name());
-      report_.backup = backup_name();
+      exchange_with_original(draft.path());
     } else if (options_.overwrite) {
       files_.rename(draft.path(), target_);
     } else {

@@ -371,7 +371,8 @@ class DamagedRewrite {
     const std::int64_t now = time();
     salvage_.collect();
     Records& recoveries = salvage_.state()[slot(Table::kRecoveries)];
-    recoveries.emplace(recovery_key(recoveries.size()),
+    const auto is_taken = [&](std::string_view key) { return recoveries.contains(key); };
+    recoveries.emplace(recovery_key(recoveries.size(), is_taken),
                        recovery_record({now, next_, "damage", "written anew from what was left",
                                         preserved_as_, words_of(report_.lost)}));
     rewriter_.add_state(salvage_.state(), *salvage_.pages(), next_, now, "repaired");
@@ -388,7 +389,9 @@ class DamagedRewrite {
     const Snapshot last = open(whole_.back());
     rewriter_.add_again(
         open(chosen), next_, now, "repaired: " + method,
-        recovery_key(last.count(Table::kRecoveries)),
+        recovery_key(
+            last.count(Table::kRecoveries),
+            [&](std::string_view key) { return last.find(Table::kRecoveries, key).has_value(); }),
         recovery_record({now, next_, "damage", method, preserved_as_, words_of(report_.lost)}));
     report_.revision = next_;
     std::vector<std::uint64_t> behind;

@@ -216,8 +216,8 @@ format::FileHeader read_file_header(io::File& file, const std::string& path) {
         damage->kind == format::DamageKind::kBeyondEnd) {
       throw Error(ErrorCode::kNotASession,
                   "not a session file (" + damage->detail +
-                      "); `sessiontool import` reads other formats, a session whose first bytes "
-                      "were destroyed is not read by this version",
+                      "); `sessiontool import` reads other formats, `sessiontool repair` brings "
+                      "back a session whose first bytes were destroyed",
                   path, 0);
     }
     throw damage->error();

@@ -102,7 +102,8 @@ class Walk {
 
 void emit(const Walk* before, const Walk* after, const DifferenceVisitor& visit) {
   Difference difference;
-  difference.key = before != nullptr ? before->key() : after->key();
+  // Of the side whose record stays: who keeps only that side's page keeps the key.
+  difference.key = after != nullptr ? after->key() : before->key();
   if (before != nullptr) {
     difference.before = before->record();
     difference.keep_before = before->keep();

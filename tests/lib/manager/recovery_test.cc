@@ -139,6 +139,18 @@ TEST_F(Recovering, RepairsDamageByParityWithoutLoss) {
   EXPECT_EQ(recoveries(disk_).size(), 1U);
 }
 
+TEST_F(Recovering, BringsADestroyedHeaderBack) {
+  make_session(disk_);
+  const FileBytes whole = disk_.contents(kDiskPath);
+  FileBytes broken = whole;
+  zero_block(broken, 0, 64);
+  disk_.put(kDiskPath, broken);
+  Session session = session_on(disk_);
+  ASSERT_TRUE(session.recovery());
+  EXPECT_EQ(session.tasks().counts().total(), 60U);
+  EXPECT_EQ(disk_.contents("/d/" + session.recovery()->preserved_as), broken);
+}
+
 TEST_F(Recovering, LosesNothingUnlessThatIsAccepted) {
   make_session(disk_);
   const FileBytes broken = damaged(disk_);

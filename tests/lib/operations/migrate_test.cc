@@ -145,6 +145,30 @@ TEST_F(Migrate, GoesOnWhereOneOfSeveralCannotBeSaved) {
   EXPECT_EQ(files_below(at("sessions")).size(), 1U);
 }
 
+TEST_F(Migrate, TellsOfFilesItCannotReadThoughThereIsNothingToDo) {
+  fs::create_directories(at("sessions"));
+  Writer::create(at("sessions/a.session")).close();
+  write_text(at("sessions/b.session"), "no session");
+  const MigrateReport report = go(at("sessions"), "");
+  EXPECT_TRUE(report.steps.empty());
+  EXPECT_FALSE(report.is_whole());
+  ASSERT_EQ(report.sessions.size(), 1U);
+  EXPECT_EQ(report.sessions[0].failure->code(), ErrorCode::kNotASession);
+}
+
+TEST_F(Migrate, ReplacesNoFileThatSomebodyWrites) {
+  const Writer writer = Writer::create(at("one.session"));
+  MigrateOptions options;
+  options.output = at("one.session");
+  options.overwrite = true;
+  try {
+    (void)migrate(directory(kFirst).string(), options);
+    FAIL() << "what is written there would be lost";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kLocked);
+  }
+}
+
 TEST_F(Migrate, TellsOfAChecksumThatIsWrong) {
   const std::string stem = std::string("checkpoints/checkpoint_aa") + (kFirst + 2);
   write_text(directory(kFirst) / (stem + ".checksum"), "0000");

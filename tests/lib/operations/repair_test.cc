@@ -343,6 +343,31 @@ TEST(Repair, WithParityIsBitExact) {
   }
 }
 
+// Whatever call fails, the damaged bytes are still somewhere where one looks for them.
+TEST(Repair, AFailureAtAnyPointLeavesTheOriginal) {
+  const FileBytes file = some_session();
+  const std::vector<Place> places = frames_of(file);
+  const Place& place = places[places.size() / 2];
+  const FileBytes damaged = with_zeros(file, place.offset, place.end);
+  const std::string backup =
+      std::string(kDiskPath) + ".damaged-" + std::to_string(test::kClockBegin);
+  for (const test::DiskCall kind : {test::DiskCall::kRename, test::DiskCall::kSyncDirectory}) {
+    for (std::size_t n = 1;; ++n) {
+      SimulatedDisk disk;
+      disk.put(kDiskPath, damaged);
+      disk.fail({.kind = kind, .nth = n, .error = ENOSPC});
+      try {
+        (void)repair(kDiskPath, repairing(disk));
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kIo);
+      }
+      const bool is_in_place = disk.contents(kDiskPath) == damaged;
+      EXPECT_TRUE(is_in_place || disk.contents(backup) == damaged) << n;
+      if (disk.faults_met() == 0) break;
+    }
+  }
+}
+
 TEST(Repair, ACrashAtAnyPointLeavesTheOriginal) {
   const FileBytes file = some_session();
   const std::vector<Place> places = frames_of(file);
