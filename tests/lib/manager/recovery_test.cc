@@ -249,7 +249,8 @@ TEST_F(Recovering, NamesTheFigures) {
     EXPECT_GT(now.write_calls, 1U);
     EXPECT_GT(now.sync_calls, 1U);
   }
-  const auto stored = read_on(disk_).head().get<schema::Upkeep>("statistics");
+  const Snapshot head = read_on(disk_).head();
+  const auto stored = head.get<schema::Upkeep>("statistics");
   ASSERT_TRUE(stored);
   EXPECT_EQ((*stored)->getStatistics().getCheckpoints(), 1U);
   const std::uint64_t revision = read_on(disk_).head().revision();

@@ -43,7 +43,8 @@ TEST(Redaction, KeepsSecretsOutOfTheFileUnlessToldNotTo) {
       Session session = Session::open(config);
       session.set_context(set_two);
     }
-    const auto record = read_on(disk).head().get<schema::SessionRecord>("context");
+    const Snapshot head = read_on(disk).head();
+    const auto record = head.get<schema::SessionRecord>("context");
     const auto environment = (*record)->getContext().getEnvironment();
     EXPECT_EQ(text(environment[0].getValue()), redacted ? "[redacted]" : "sk-1234567890");
     EXPECT_EQ(text(environment[1].getValue()), "C");

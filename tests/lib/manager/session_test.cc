@@ -92,7 +92,8 @@ TEST_F(RunningSession, LeavesTheParityPolicyAlone) {
   Session session = Session::open(config);
   EXPECT_EQ(session.policy(), SessionPolicy()) << "parity alone says nothing about the rest";
   session.save();
-  const auto stored = read_on(disk_).head().get<schema::Upkeep>("policy");
+  const Snapshot head = read_on(disk_).head();
+  const auto stored = head.get<schema::Upkeep>("policy");
   EXPECT_EQ((*stored)->getPolicy().getParityPercent(), 5U);
 }
 

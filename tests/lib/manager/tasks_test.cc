@@ -58,7 +58,8 @@ TEST_F(Tasks, AreCreatedPendingAsTheLastChildWithTheirFields) {
   add("last", "p");
   EXPECT_EQ(order("p"), key + " last ");
   session_.save();
-  const auto task = read_on(disk_).head().get<schema::Task>(key);
+  const Snapshot head = read_on(disk_).head();
+  const auto task = head.get<schema::Task>(key);
   ASSERT_TRUE(task);
   EXPECT_EQ(text((*task)->getTitle()), "build");
   EXPECT_EQ(text((*task)->getDescription()), "all of it");
