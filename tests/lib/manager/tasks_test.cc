@@ -216,7 +216,8 @@ TEST_F(Tasks, TakeOnlyTheStepsThatMayFollow) {
 TEST_F(Tasks, SayWhyTheyAreWhereTheyAre) {
   add("a");
   tasks_.block("a", {.reason = "no key", .retry_at_nanos = kClockBegin});
-  auto detail = (*tasks_.get("a"))->getStatusDetail();
+  const auto blocked = tasks_.get("a");
+  const auto detail = (*blocked)->getStatusDetail();
   EXPECT_EQ(text(detail.getReason()), "no key");
   EXPECT_EQ(detail.getExpected(), kClockBegin);
   tasks_.reset("a");
