@@ -83,7 +83,6 @@ class Repacker {
   PageCopier copier_;
   std::array<Keys, kTableSlots> erase_;
   std::set<std::uint64_t> kept_;
-  bool has_blobs_ = false;
   std::unordered_set<std::string> live_blobs_;
   std::array<std::set<Digest>, kTableSlots> marked_;  // pages
   std::shared_ptr<const store::View> before_;         // the revision added last, when opened

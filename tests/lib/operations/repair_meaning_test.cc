@@ -20,6 +20,7 @@
 #include "lib/operations/repair_meaning_parts.h"
 #include "session/convert.h"
 #include "session/repair.h"
+#include "tests/lib/operations/meaning_support.h"
 #include "tests/lib/operations/verify_support.h"
 #include "tests/support/seed.h"
 #include "tests/support/spec_text.h"
@@ -34,27 +35,6 @@ using MessageBuilder = schema::Message::Builder;
 using TaskBuilder = schema::Task::Builder;
 using schema::DependencyType;
 using schema::TaskStatus;
-
-constexpr std::int64_t kNow = 1'700'000'000'000'000'000;
-constexpr std::uint32_t kWithTime = 1;
-
-template <class Record>
-void put(Transaction& change, std::string_view key,
-         const std::function<void(typename Record::Builder)>& fill) {
-  capnp::MallocMessageBuilder message;
-  auto record = message.initRoot<Record>();
-  fill(record);
-  change.upsert(key, record.asReader());
-}
-
-void task(
-    Transaction& change, std::string_view key,
-    const std::function<void(TaskBuilder)>& fill = [](TaskBuilder) {}) {
-  put<schema::Task>(change, key, [&](TaskBuilder record) {
-    record.setTitle("a title");
-    fill(record);
-  });
-}
 
 void depends(TaskBuilder record, const std::vector<std::string>& targets,
              DependencyType type = DependencyType::PREREQUISITE) {

@@ -11,6 +11,7 @@
 #include "format/checksum.h"
 #include "lib/convert/json.h"
 #include "session/convert.h"
+#include "tests/lib/operations/meaning_support.h"
 #include "tests/lib/operations/verify_support.h"
 #include "tests/support/temp_dir.h"
 
@@ -20,27 +21,6 @@ namespace {
 using TaskBuilder = schema::Task::Builder;
 using MessageBuilder = schema::Message::Builder;
 using schema::TaskStatus;
-
-constexpr std::int64_t kNow = 1'700'000'000'000'000'000;
-constexpr std::uint32_t kWithTime = 1;
-
-template <class Schema>
-void put(Transaction& change, std::string_view key,
-         const std::function<void(typename Schema::Builder)>& fill) {
-  capnp::MallocMessageBuilder message;
-  auto record = message.initRoot<Schema>();
-  fill(record);
-  change.upsert(key, record.asReader());
-}
-
-void task(
-    Transaction& change, std::string_view key,
-    const std::function<void(TaskBuilder)>& fill = [](TaskBuilder) {}) {
-  put<schema::Task>(change, key, [&](TaskBuilder record) {
-    record.setTitle("a title");
-    fill(record);
-  });
-}
 
 void depends(TaskBuilder record, std::initializer_list<const char*> targets,
              schema::DependencyType type = schema::DependencyType::PREREQUISITE) {
