@@ -68,13 +68,20 @@ struct RangeResult {
   std::vector<ScanDamage> damages;
   std::vector<StaleFrame> stale;
   std::vector<Span> transient;
+  std::vector<LeafFacts> leaves;
   std::uint64_t frame_count = 0;
+};
+
+struct LeafLook {
+  std::optional<LeafRules> rules;
+  std::size_t most_a_range = 0;
 };
 
 class RangeScan {
  public:
-  RangeScan(PatientFile& file, std::uint64_t tag, std::uint64_t end, Scan& map)
-      : file_(file), window_(file, end), tag_(tag), map_(map) {}
+  RangeScan(PatientFile& file, std::uint64_t tag, std::uint64_t end, Scan& map,
+            const LeafLook& leaves)
+      : file_(file), window_(file, end), tag_(tag), map_(map), leaves_(leaves) {}
 
   // The frames that begin in [begin, limit). `synced`: one is known to begin at `begin`, or ought
   // to; else the first valid header is looked for.
@@ -137,8 +144,12 @@ class RangeScan {
     const Decoded decoded = decode(at);
     if (const Damage* found = format::damage_in(decoded)) return skip_no_frame(at, limit, *found);
     const FrameHeader header = std::get<FrameHeader>(decoded);
-    const auto wrong = wrong_body(header, window_.at(at, header.frame_bytes()));
-    if (!wrong) return accept(header);
+    const Bytes frame = window_.at(at, header.frame_bytes());
+    const auto wrong = wrong_body(header, frame);
+    if (!wrong) {
+      look_into(header, frame);
+      return accept(header);
+    }
     const std::vector<std::byte> second = window_.again(at, header.frame_bytes());
     const auto still = format::decode_frame_header(second, at, tag_);
     if (format::damage_in(still) == nullptr && std::get<FrameHeader>(still) == header &&
@@ -158,6 +169,18 @@ class RangeScan {
       result_.last_commit = header.own_offset;
     }
     return header.end();
+  }
+
+  // A leaf that cannot be unpacked has no facts; the walk says why.
+  void look_into(const FrameHeader& header, Bytes frame) {
+    if (!leaves_.rules || header.kind != FrameKind::kLeaf) return;
+    if (result_.leaves.size() >= leaves_.most_a_range) return;
+    const Bytes stored = frame.subspan(format::kFrameHeaderBytes, header.stored_size);
+    const auto raw = format::raw_payload({header, stored}, unpacked_);
+    if (format::damage_in(raw) != nullptr) return;
+    if (auto facts = facts_of_leaf(header, std::get<Bytes>(raw), *leaves_.rules)) {
+      result_.leaves.push_back(*facts);
+    }
   }
 
   void check_home(const FrameHeader& header) {
@@ -229,6 +252,8 @@ class RangeScan {
   Window window_;
   std::uint64_t tag_;
   Scan& map_;
+  LeafLook leaves_;
+  std::vector<std::byte> unpacked_;
   RangeResult result_;
 };
 
@@ -250,14 +275,20 @@ std::vector<RangePlan> plan_ranges(std::uint64_t begin, std::uint64_t end) {
 // Runs the ranges on threads while the caller's thread reports.
 class Pool {
  public:
-  Pool(PatientFile& file, std::uint64_t tag, std::uint64_t end, Scan& map,
+  Pool(PatientFile& file, std::uint64_t tag, std::uint64_t end, Scan& map, const LeafLook& leaves,
        const std::vector<RangePlan>& plan)
-      : file_(file), tag_(tag), end_(end), map_(map), plan_(plan), results_(plan.size()) {}
+      : file_(file),
+        tag_(tag),
+        end_(end),
+        map_(map),
+        leaves_(leaves),
+        plan_(plan),
+        results_(plan.size()) {}
 
   std::vector<RangeResult> run(unsigned jobs, const ProgressCallback& progress) {
     const std::size_t count = std::min<std::size_t>(jobs, plan_.size());
     if (count <= 1) {
-      RangeScan scan(file_, tag_, end_, map_);
+      RangeScan scan(file_, tag_, end_, map_, leaves_);
       for (std::size_t i = 0; i < plan_.size() && !stopped_; ++i) {
         results_[i] = scan.run(plan_[i].begin, plan_[i].limit, i == 0);
         done_bytes_ += plan_[i].limit - plan_[i].begin;
@@ -278,7 +309,7 @@ class Pool {
  private:
   void work() {
     try {
-      RangeScan scan(file_, tag_, end_, map_);
+      RangeScan scan(file_, tag_, end_, map_, leaves_);
       while (!stopped_) {
         const std::size_t at = next_++;
         if (at >= plan_.size()) break;
@@ -324,6 +355,7 @@ class Pool {
   std::uint64_t tag_;
   std::uint64_t end_;
   Scan& map_;
+  const LeafLook& leaves_;
   const std::vector<RangePlan>& plan_;
   std::vector<RangeResult> results_;
   std::atomic<std::size_t> next_ = 0;
@@ -347,6 +379,7 @@ class Stitch {
     for (ScanDamage& damage : result.damages) add(std::move(damage));
     append(map_.stale, result.stale, kMaxStale);
     append(map_.transient, result.transient, Scan::kMaxDamages);
+    map_.leaves.push_back(std::move(result.leaves));
     position_ = result.stopped;
     is_lost_ = result.is_lost;
   }
@@ -416,15 +449,31 @@ const ScanDamage* Scan::damage_at(std::uint64_t offset) const {
   return offset < behind->end ? &*behind : nullptr;
 }
 
+const LeafFacts* Scan::leaf_at(std::uint64_t offset) const {
+  // The first range begins behind the file header, all others at a multiple of their size.
+  const std::uint64_t range = offset / kRangeBytes;
+  if (range >= leaves.size()) return nullptr;
+  const std::vector<LeafFacts>& known = leaves[range];
+  const std::uint64_t place = offset / format::kAlignBytes;
+  const auto found = std::lower_bound(
+      known.begin(), known.end(), place,
+      [](const LeafFacts& facts, std::uint64_t wanted) { return facts.place < wanted; });
+  return found != known.end() && found->place == place ? &*found : nullptr;
+}
+
 Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin, std::uint64_t end,
-                 unsigned jobs, const ProgressCallback& progress) {
+                 unsigned jobs, const ProgressCallback& progress,
+                 const std::optional<LeafRules>& rules) {
   Scan map(end);
   map.knows_frames = end <= Scan::kMaxExactBytes;
   map.bytes = end - std::min(begin, end);
   if (jobs == 0) jobs = std::max(1U, std::thread::hardware_concurrency());
   const std::vector<RangePlan> plan = plan_ranges(begin, end);
-  std::vector<RangeResult> results = Pool(file, file_tag, end, map, plan).run(jobs, progress);
-  RangeScan scan(file, file_tag, end, map);
+  const LeafLook leaves{map.knows_frames ? rules : std::nullopt,
+                        Scan::kMaxLeafFacts / std::max<std::size_t>(plan.size(), 1)};
+  std::vector<RangeResult> results =
+      Pool(file, file_tag, end, map, leaves, plan).run(jobs, progress);
+  RangeScan scan(file, file_tag, end, map, leaves);
   Stitch stitch(map, scan);
   for (std::size_t i = 0; i < plan.size(); ++i) stitch.add(plan[i], std::move(results[i]), i == 0);
   // A home inside damage is the commit that was lost there.

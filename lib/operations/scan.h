@@ -14,6 +14,7 @@
 
 #include "format/damage.h"
 #include "format/frame.h"
+#include "lib/operations/leaf_facts.h"
 #include "lib/operations/scan_file.h"
 #include "lib/operations/scan_places.h"
 #include "session/progress.h"
@@ -50,6 +51,11 @@ struct Scan {
   // Beyond so many, damage is only counted on in the last of them.
   static constexpr std::size_t kMaxDamages = 16384;
 
+  // Above it some leaves have no facts, so that memory stays bounded: 16 MiB of them.
+  static constexpr std::size_t kMaxLeafFacts = std::size_t{1} << 19;
+
+  // What is known of the leaf at `offset`, if it is.
+  [[nodiscard]] const LeafFacts* leaf_at(std::uint64_t offset) const;
   // The damage that covers `offset`, if there is any.
   [[nodiscard]] const ScanDamage* damage_at(std::uint64_t offset) const;
 
@@ -61,11 +67,14 @@ struct Scan {
   std::uint64_t frame_count = 0;
   std::uint64_t bytes = 0;
   bool knows_frames = true;  // false: `frames` is empty, the file is too large for it
+  std::vector<std::vector<LeafFacts>> leaves;  // of each range, in order
 };
 
-// Scans [begin, end) of a file whose frames carry `file_tag`. Throws kInterrupted, kIo.
+// Scans [begin, end) of a file whose frames carry `file_tag`, and with `rules` looks into its
+// leaves. Throws kInterrupted, kIo.
 [[nodiscard]] Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin,
-                               std::uint64_t end, unsigned jobs, const ProgressCallback& progress);
+                               std::uint64_t end, unsigned jobs, const ProgressCallback& progress,
+                               const std::optional<LeafRules>& rules = std::nullopt);
 
 // The first frame at or behind `from` that agrees with itself, whatever file it says it belongs
 // to: what is left to go by when the file header is destroyed.

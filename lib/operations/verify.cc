@@ -232,7 +232,7 @@ class Verification {
     std::optional<Scan> scan;
     if (options_.level != VerifyLevel::kQuick) {
       scan.emplace(scan_frames(*file_, tag_.value_or(0), format::kFileHeaderBytes, end_,
-                               options_.jobs, options_.progress));
+                               options_.jobs, options_.progress, leaf_rules()));
       report_.bytes_checked = size_;
       report_.frames_checked = scan->frame_count;
     }
@@ -262,6 +262,12 @@ class Verification {
     if (options_.level != VerifyLevel::kFull) return;
     for (Finding& finding : coverage->findings()) log_.add(std::move(finding));
     if (options_.meaning && search_.head && !search_.damaged_offset) check_meaning();
+  }
+
+  // Without its header nobody knows where the pages of a file should end.
+  [[nodiscard]] std::optional<LeafRules> leaf_rules() const {
+    if (header_damage_) return std::nullopt;
+    return LeafRules{header_.leaf_target_log2, options_.level == VerifyLevel::kFull};
   }
 
   // The newest parity group, if the head can be believed about it.

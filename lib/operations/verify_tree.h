@@ -60,6 +60,7 @@ class TreeCheck {
 
   [[nodiscard]] std::uint64_t hash_of(const Expected& page) const;
   bool visit(const Expected& page);
+  [[nodiscard]] bool is_known_leaf(const Expected& page) const;
   bool visit_leaf(const Expected& page, const store::Page& bytes);
   bool visit_index(const Expected& page, const store::Page& bytes);
   [[nodiscard]] static Expected child_of(const Expected& parent, const format::IndexView& index,

@@ -1,0 +1,116 @@
+#include "lib/operations/leaf_facts.h"
+
+#include <algorithm>
+
+#include "lib/store/blob_fields.h"
+#include "lib/store/overlay.h"
+#include "lib/store/page_source.h"
+#include "lib/store/view.h"
+
+namespace session::operations {
+namespace {
+
+using format::LeafView;
+
+std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t stored_bytes,
+                         const LeafSums& sums, std::string_view last_key, const Digest* digest) {
+  std::array<std::uint64_t, 9> said{
+      slot(table), stored_size, stored_bytes, sums.count, sums.content_bytes, 0, 0, 0, 0};
+  static_assert(sizeof(Digest) == 4 * sizeof(std::uint64_t));
+  if (digest != nullptr)
+    std::copy_n(digest->data(), digest->size(),
+                std::as_writable_bytes(std::span(said)).data() + 40);
+  return format::xxh3_64(std::as_bytes(std::span(said)),
+                         format::xxh3_64(format::as_bytes(last_key)));
+}
+
+std::uint64_t hash_of(std::string_view key) {
+  return format::xxh3_64(format::as_bytes(key));
+}
+
+std::array<char, 8> eight_bytes(std::string_view text) {
+  std::array<char, 8> bytes{};
+  std::copy_n(text.data(), std::min(text.size(), bytes.size()), bytes.data());
+  return bytes;
+}
+
+// The first key begins with the bytes it shares with the last one, so the last one, which the
+// parent knows, and eight bytes more nearly always tell where it stands.
+bool lies_behind(const LeafFacts& facts, std::string_view last_key, std::string_view after_key) {
+  const int order = after_key.substr(0, facts.common).compare(last_key.substr(0, facts.common));
+  if (order != 0) return order < 0;
+  const std::array<char, 8> rest = eight_bytes(after_key.substr(facts.common));
+  return std::string_view(rest.data(), rest.size()) <
+         std::string_view(facts.next.data(), facts.next.size());
+}
+
+std::optional<LeafFacts> facts_of_sound_leaf(const format::FrameHeader& header,
+                                             format::Bytes payload, const LeafRules& rules) {
+  const auto table = static_cast<Table>(header.table);
+  const LeafView leaf(payload);
+  LeafFacts facts;
+  bool is_alone = true;
+  const LeafSums sums =
+      walk_leaf(leaf, format::PageRule(rules.leaf_target_log2, 0),
+                [&](std::uint32_t i, std::string_view, format::RecordView record, bool ends) {
+                  const bool is_last = i + 1 == leaf.size();
+                  if (is_last) facts.ends_page = ends;
+                  is_alone = is_alone && (is_last || !ends) && !store::has_blobs(record);
+                });
+  if (!is_alone) return std::nullopt;
+  const std::string_view first = leaf.key(0);
+  const std::string_view last = leaf.key(leaf.size() - 1);
+  const auto shared = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
+  facts.common = static_cast<std::uint16_t>(shared - first.begin());
+  facts.next = eight_bytes(first.substr(facts.common));
+  facts.place = static_cast<std::uint32_t>(header.own_offset / format::kAlignBytes);
+  facts.places = sum_of_places(table, leaf);
+  std::optional<Digest> digest;
+  if (rules.digests) digest = format::leaf_digest(payload);
+  facts.summary = summary_of(table, header.stored_size, header.frame_bytes(), sums, last,
+                             digest ? &*digest : nullptr);
+  return facts;
+}
+
+}  // namespace
+
+std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format::Bytes payload,
+                                       const LeafRules& rules) {
+  constexpr std::uint64_t kPlaces = std::uint64_t{1} << 32;
+  if (header.own_offset / format::kAlignBytes >= kPlaces) return std::nullopt;
+  if (header.table >= kTableSlots || header.table == slot(Table::kBlobs)) return std::nullopt;
+  if (store::check_payload(format::FrameKind::kLeaf, payload)) return std::nullopt;
+  try {
+    return facts_of_sound_leaf(header, payload, rules);
+  } catch (const kj::Exception&) {
+    return std::nullopt;  // the walk says what is wrong with it
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
+            const std::optional<std::string>& after_key, bool ends_level, bool digests) {
+  const LeafSums sums{child.count, child.content_bytes};
+  return facts.summary == summary_of(table, child.stored_size, child.stored_bytes, sums, child.key,
+                                     digests ? &child.digest : nullptr) &&
+         (facts.ends_page || ends_level) &&
+         (!after_key || lies_behind(facts, child.key, *after_key));
+}
+
+std::uint64_t sum_of_places(Table table, const LeafView& leaf) {
+  if (table != Table::kTasks && table != Table::kChildren) return 0;
+  std::uint64_t sum = 0;
+  for (std::uint32_t i = 0; i < leaf.size(); ++i) {
+    if (table == Table::kChildren) {
+      sum += hash_of(leaf.key(i));
+      continue;
+    }
+    const auto task = leaf.record(i).as<schema::Task>();
+    sum +=
+        hash_of(store::child_key(store::to_string(task.getParent()), task.getRank(), leaf.key(i)));
+  }
+  return sum;
+}
+
+}  // namespace session::operations
