@@ -67,7 +67,7 @@ std::uint32_t lower_bound_in(const KeyList& keys, const std::uint64_t* prefixes,
   const std::uint32_t n = keys.size();
   if (n == 0) return 0;
   if (skip != 0) {
-    const int order = key.substr(0, skip).compare(keys[0].substr(0, skip));
+    const int order = key.substr(0, skip).compare(keys.shared(skip));
     if (order < 0) return 0;
     if (order > 0) return n;
   }
@@ -269,6 +269,8 @@ IndexView::IndexView(Bytes payload) {
   const wire::Root root = wire::root_of(payload);
   lists_ = root.pointers;
   keys_ = KeyList(lists_);
+  prefixes_ = wire::numbers<std::uint64_t>(lists_, kPrefixes).data();
+  offsets_ = wire::numbers<std::uint64_t>(lists_, kOffsets).data();
   if (root.data.empty()) return;
   skip_ = static_cast<std::uint32_t>(root.data[0]);
   level_ = static_cast<std::uint16_t>(root.data[0] >> kLevelShift);
@@ -276,10 +278,6 @@ IndexView::IndexView(Bytes payload) {
 
 std::uint64_t IndexView::count(std::uint32_t i) const {
   return wire::numbers<std::uint64_t>(lists_, kCounts)[i];
-}
-
-std::uint64_t IndexView::offset(std::uint32_t i) const {
-  return wire::numbers<std::uint64_t>(lists_, kOffsets)[i];
 }
 
 Digest IndexView::digest(std::uint32_t i) const {
@@ -300,8 +298,7 @@ Child IndexView::child(std::uint32_t i) const {
 }
 
 std::uint32_t IndexView::lower_bound(std::string_view key) const {
-  const auto prefixes = wire::numbers<std::uint64_t>(lists_, kPrefixes);
-  return lower_bound_in(keys_, prefixes.data(), skip_, key);
+  return lower_bound_in(keys_, prefixes_, skip_, key);
 }
 
 KeyList::KeyList(std::span<const Word> lists) {

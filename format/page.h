@@ -32,6 +32,8 @@ class KeyList {
     const std::uint32_t begin = i == 0 ? 0 : ends_[i - 1];
     return {bytes_ + begin, ends_[i] - begin};
   }
+  // What all keys begin with, if they share that many bytes; without looking where the first ends.
+  [[nodiscard]] std::string_view shared(std::uint32_t size) const { return {bytes_, size}; }
 
  private:
   std::span<const std::uint32_t> ends_;
@@ -92,7 +94,7 @@ class IndexView {
   [[nodiscard]] std::uint32_t level() const { return level_; }
   [[nodiscard]] std::string_view key(std::uint32_t i) const { return keys_[i]; }
   [[nodiscard]] std::uint64_t count(std::uint32_t i) const;
-  [[nodiscard]] std::uint64_t offset(std::uint32_t i) const;
+  [[nodiscard]] std::uint64_t offset(std::uint32_t i) const { return offsets_[i]; }
   [[nodiscard]] Digest digest(std::uint32_t i) const;
   [[nodiscard]] Child child(std::uint32_t i) const;
   // The child that holds `key` if any does; size() if the key lies behind the last.
@@ -101,6 +103,8 @@ class IndexView {
  private:
   std::span<const wire::Word> lists_;  // the index's pointers
   KeyList keys_;
+  const std::uint64_t* prefixes_ = nullptr;
+  const std::uint64_t* offsets_ = nullptr;
   std::uint32_t skip_ = 0;
   std::uint32_t level_ = 0;
 };

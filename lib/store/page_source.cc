@@ -61,7 +61,22 @@ std::optional<Damage> wrong_payload(const format::FrameHeader& header, Bytes pay
   return std::nullopt;
 }
 
+void require_level(std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t found,
+                   std::uint32_t level) {
+  // Levels that fall by one bound the depth: a forged ring of pages ends here.
+  if (found == level) return;
+  throw Damage{offset, size_bytes, DamageKind::kLink,
+               "an index page of level " + std::to_string(level) + " was expected here"}
+      .error();
+}
+
 }  // namespace
+
+format::IndexView open_index(const Page& page, std::uint64_t offset, std::uint32_t level) {
+  format::IndexView index(page.payload());
+  require_level(offset, page.size_bytes, index.level(), level);
+  return index;
+}
 
 std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
   if (!is_message(kind)) return std::nullopt;
@@ -109,6 +124,28 @@ PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
 }
 
 PageSource::~PageSource() = default;
+
+void PageSource::prefetch(std::uint64_t offset, std::uint64_t size_bytes) const {
+  constexpr std::uint64_t kLine = 64;
+  if (!mapping_ || offset >= size_bytes_) return;
+  const std::byte* const data = mapping_->bytes().data();
+  const std::uint64_t end = offset + std::min(size_bytes, size_bytes_ - offset);
+  for (std::uint64_t at = offset; at < end; at += kLine) __builtin_prefetch(data + at);
+}
+
+OpenIndex PageSource::index(std::uint64_t offset, std::uint32_t level) const {
+  if (const format::IndexView* const known = opened_.find(offset)) {
+    require_level(offset, 0, known->level(), level);
+    return OpenIndex(*known);
+  }
+  // Kept when it is asked for a second time: a single look-up in a fresh file pays for nothing.
+  const bool is_checked =
+      mapping_ && offset < size_bytes_ && format::is_aligned(offset) && checked_.contains(offset);
+  const Page page = fetch(offset, FrameKind::kIndex);
+  const format::IndexView view = open_index(page, offset, level);
+  if (is_checked) opened_.keep(offset, view);
+  return {view, page.keep};
+}
 
 Page PageSource::fetch(std::uint64_t offset, FrameKind kind) const {
   if (mapping_ && format::is_aligned(offset) && offset < size_bytes_ && checked_.contains(offset)) {

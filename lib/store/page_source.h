@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "format/frame.h"
+#include "format/page.h"
 #include "lib/io/file.h"
+#include "lib/store/opened_indexes.h"
 
 namespace session::store {
 
@@ -28,6 +30,23 @@ struct Page {
   std::uint16_t table = 0;        // of load(): what its header says, see format::FrameHeader
 
   [[nodiscard]] format::Bytes payload() const { return {data, size_bytes}; }
+};
+
+// An index page; valid as long as this is, and the source.
+class OpenIndex {
+ public:
+  explicit OpenIndex(const format::IndexView& known) : known_(&known) {}
+  OpenIndex(const format::IndexView& own, std::shared_ptr<const void> keep)
+      : own_(own), keep_(std::move(keep)) {}
+
+  [[nodiscard]] const format::IndexView* operator->() const {
+    return known_ != nullptr ? known_ : &own_;
+  }
+
+ private:
+  const format::IndexView* known_ = nullptr;
+  format::IndexView own_;
+  std::shared_ptr<const void> keep_;
 };
 
 // Which frames of a file were checked: one bit for each place a frame can begin. The bits come in
@@ -66,6 +85,11 @@ class PageSource {
 
   // The frame at `offset`, which must be of `kind`. Throws kDamaged with the offset.
   [[nodiscard]] Page fetch(std::uint64_t offset, format::FrameKind kind) const;
+  // What soon will be read there comes nearer, its lines together instead of one after the other.
+  // Any offset.
+  void prefetch(std::uint64_t offset, std::uint64_t size_bytes) const;
+  // The index page at `offset`, which must be of `level`. Throws kDamaged.
+  [[nodiscard]] OpenIndex index(std::uint64_t offset, std::uint32_t level) const;
   // The same with damage as a value, for those who go on behind it. Throws kIo. Who knows how large
   // the stored payload should be saves a system call when copying.
   [[nodiscard]] format::OrDamage<Page> load(std::uint64_t offset, format::FrameKind kind,
@@ -106,12 +130,17 @@ class PageSource {
   std::size_t max_cache_bytes_;
   std::shared_ptr<const io::Mapping> mapping_;  // null when copying
   mutable CheckedFrames checked_;               // of raw frames, when mapped
+  mutable OpenedIndexes opened_;                // of those
 
   mutable std::mutex cache_mutex_;
   mutable std::unordered_map<std::uint64_t, CachedPage> cache_;
   mutable std::list<std::uint64_t> ages_;  // oldest first
   mutable std::size_t cache_bytes_ = 0;
 };
+
+// The index page at `offset`, which must be of `level`.
+[[nodiscard]] format::IndexView open_index(const Page& page, std::uint64_t offset,
+                                           std::uint32_t level);
 
 // Structure of a payload by the kind of its frame, beyond being a canonical message.
 [[nodiscard]] std::optional<std::string> check_payload(format::FrameKind kind,

@@ -8,27 +8,24 @@ using format::IndexView;
 using format::LeafView;
 using format::RootRef;
 
-IndexView open_index(const Page& page, std::uint64_t offset, std::uint32_t level) {
-  IndexView index(page.payload());
-  // Levels that fall by one bound the depth: a forged ring of pages ends here.
-  if (index.level() != level) {
-    throw format::Damage{offset, page.size_bytes, format::DamageKind::kLink,
-                         "an index page of level " + std::to_string(level) + " was expected here"}
-        .error();
-  }
-  return index;
-}
+namespace {
+
+// A page's header, its pointers and its first list; and of a leaf the fixed parts of its records.
+constexpr std::uint64_t kHeadBytes = 256;
+constexpr std::uint64_t kRecordsBytes = 1536;
+
+}  // namespace
 
 std::optional<Found> tree_find(const PageSource& pages, const RootRef& root, std::string_view key) {
   if (root.empty()) return std::nullopt;
   std::uint64_t offset = root.offset;
   for (std::uint32_t level = root.level; level > 0; --level) {
-    const Page page = pages.fetch(offset, format::FrameKind::kIndex);
-    const IndexView index = open_index(page, offset, level);
-    const std::uint32_t at = index.lower_bound(key);
-    if (at == index.size()) return std::nullopt;
-    offset = index.offset(at);
+    const OpenIndex index = pages.index(offset, level);
+    const std::uint32_t at = index->lower_bound(key);
+    if (at == index->size()) return std::nullopt;
+    offset = index->offset(at);
   }
+  pages.prefetch(offset, kHeadBytes);
   Page page = pages.fetch(offset, format::FrameKind::kLeaf);
   const LeafView leaf(page.payload());
   const auto at = leaf.find(key);
@@ -114,8 +111,11 @@ void TreeCursor::next_leaf() {
   descend_first();
   // Pages that refer to the same page again and again would make a walk as long as somebody likes;
   // keys that rise from leaf to leaf bound it by the leaves there are.
-  if (leaf_.key(0) > last) return;
   const Level& parent = path_.back();
+  if (parent.at + 1 < parent.index.size()) {
+    pages_->prefetch(parent.index.offset(parent.at + 1), kRecordsBytes);
+  }
+  if (leaf_.key(0) > last) return;
   throw format::Damage{parent.index.offset(parent.at), leaf_page_.size_bytes,
                        format::DamageKind::kLink,
                        "the keys of this leaf do not lie behind those of the leaf before it"}

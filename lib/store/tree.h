@@ -60,9 +60,6 @@ class TreeCursor {
   bool valid_ = false;
 };
 
-// The index page at `offset`, which must be of `level`.
-[[nodiscard]] format::IndexView open_index(const Page& page, std::uint64_t offset,
-                                           std::uint32_t level);
 [[nodiscard]] constexpr format::FrameKind page_kind(std::uint32_t level) {
   return level == 0 ? format::FrameKind::kLeaf : format::FrameKind::kIndex;
 }
