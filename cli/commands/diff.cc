@@ -95,9 +95,11 @@ void write_value(Json& document, std::string_view name, const FieldValue& value)
   }
 }
 
-void write_change(Json& document, const RecordChange& change) {
+// Without its fields nobody looked what nature a change is of.
+void write_change(Json& document, const RecordChange& change, const DiffOptions& options) {
   document.field("table", table_name(change.table)).field("key", change.key);
   document.field("change", change_kind_name(change.kind));
+  if (!options.with_fields) return;
   document.field("nature", change_nature_name(nature_of(change)));
   document.key("fields").begin_array();
   for (const FieldChange& field : change.fields) {
@@ -143,7 +145,7 @@ ExitCode write_json(Context& context, const Options& options, const Sides& sides
   const auto write = [&](const RecordChange& change) {
     if (options.stat) return true;
     document.begin_object();
-    write_change(document, change);
+    write_change(document, change, comparing);
     document.end_object();
     return true;
   };
@@ -173,7 +175,7 @@ ExitCode write_json_lines(Context& context, const Options& options, const Sides&
   });
   const auto write = [&](const RecordChange& change) {
     if (!options.stat) {
-      write_line(context, "change", [&](Json& line) { write_change(line, change); });
+      write_line(context, "change", [&](Json& line) { write_change(line, change, comparing); });
     }
     return true;
   };

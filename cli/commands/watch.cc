@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -101,6 +102,23 @@ class Follower {
     context_.output().buffer().stop_if_nobody_reads();
     if (change == HeadChange::kReplaced) show_replacement();
     if (change == HeadChange::kNewer) show_new();
+    note_presence();
+  }
+
+  // A repair or a compaction exchanges the file in one step; else somebody took it away.
+  void note_presence() {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(options_.file, error) || error.value() != 0;
+    if (is_there == is_there_) return;
+    is_there_ = is_there;
+    if (!context_.options.json) {
+      context_.remark(options_.file + (is_there ? " is there again"
+                                                : " is gone; waiting for one to take its place"));
+      return;
+    }
+    Json line(context_.out());
+    line.begin_object().field("type", is_there ? "returned" : "gone");
+    end(line);
   }
 
   // The commits after the last one that was shown.
@@ -185,6 +203,7 @@ class Follower {
   Reader reader_;
   std::uint64_t last_;
   std::uint64_t shown_ = 0;
+  bool is_there_ = true;
 };
 
 ExitCode run(Context& context, const Options& options) {

@@ -35,6 +35,9 @@ class CountingFiles : public FileSystem {
     files_.exchange(one, other);
   }
   void remove(const std::string& path) override { files_.remove(path); }
+  void copy_access(const std::string& from, const std::string& to) override {
+    files_.copy_access(from, to);
+  }
   void sync_directory(const std::string& path) override {
     ++counts_->syncs;
     files_.sync_directory(path);

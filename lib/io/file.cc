@@ -9,6 +9,8 @@ std::optional<LockHolder> FileSystem::lock_holder(const std::string& /*path*/) {
   return std::nullopt;
 }
 
+void FileSystem::copy_access(const std::string& /*from*/, const std::string& /*to*/) {}
+
 std::unique_ptr<Watch> FileSystem::watch(const std::string& /*path*/) {
   return watch_by_looking();
 }

@@ -50,6 +50,10 @@ std::optional<std::string> resolved(const std::string& path) {
   throw system_error(errno, "cannot resolve the path", path);
 }
 
+// To chown: leave it as it is.
+constexpr auto kSame = static_cast<uid_t>(-1);
+constexpr auto kSameGroup = static_cast<gid_t>(-1);
+
 class SystemFiles : public FileSystem {
  public:
   std::unique_ptr<File> open(const std::string& path, OpenMode mode) override {
@@ -81,6 +85,24 @@ class SystemFiles : public FileSystem {
   void remove(const std::string& path) override {
     if (::unlink(checked(path).c_str()) != 0) {
       throw system_error(errno, "cannot remove the file", path);
+    }
+  }
+
+  void copy_access(const std::string& from, const std::string& to) override {
+    const auto wanted = status_of(from);
+    const auto now = status_of(to);
+    if (!wanted || !now) return;
+    mode_t mode = wanted->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+    const bool has_same_group =
+        now->st_gid == wanted->st_gid || ::chown(to.c_str(), kSame, wanted->st_gid) == 0;
+    if (!has_same_group) mode &= ~mode_t{S_IRWXG};
+    // Before the file would be another's, whose mode only root may change.
+    if (::chmod(to.c_str(), mode) != 0) {
+      throw system_error(errno, "cannot give it the permissions of " + from, to);
+    }
+    if (now->st_uid == wanted->st_uid) return;
+    if (::chown(to.c_str(), wanted->st_uid, kSameGroup) != 0 && errno != EPERM) {
+      throw system_error(errno, "cannot give it the owner of " + from, to);
     }
   }
 

@@ -353,6 +353,7 @@ class Repair {
   // moment it has a name that somebody might clear away.
   void exchange_with_original(const std::string& draft) {
     const std::string backup = backup_name();
+    files_.copy_access(target_, draft);
     files_.rename_new(draft, backup);
     try {
       files_.exchange(backup, target_);

@@ -97,6 +97,7 @@ void WriterCore::publish() {
     log_->sync();
     sync_or_poison([this] { file_->sync_data(); });
     if (may_overwrite_) {
+      files_.copy_access(path_, draft_path_);
       files_.rename(draft_path_, path_);
     } else {
       files_.rename_new(draft_path_, path_);

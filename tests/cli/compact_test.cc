@@ -45,6 +45,15 @@ TEST_F(CliCompact, KeepsEveryRevisionUnlessToldOtherwise) {
   EXPECT_EQ(tool({"verify", file, "--full"}).exit_code, 0);
 }
 
+TEST_F(CliCompact, WhoCouldReadTheFileStillCan) {
+  using std::filesystem::perms;
+  const std::string file = with_checkpoint();
+  const perms shared = perms::owner_read | perms::owner_write | perms::group_read;
+  std::filesystem::permissions(file, shared);
+  EXPECT_EQ(tool({"compact", file}).exit_code, 0);
+  EXPECT_EQ(std::filesystem::status(file).permissions(), shared);
+}
+
 TEST_F(CliCompact, SaysOfEachRevisionWhyItStays) {
   const std::string file = with_checkpoint();
   const std::string before = read_file(file);

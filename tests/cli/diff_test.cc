@@ -187,6 +187,12 @@ TEST_F(DiffCommand, CountsNamesAndTablesAreOptions) {
   EXPECT_EQ(names.out,
             "tasks/build.lexer\ntasks/build.linker\ntasks/build.parser\ntasks/free\n"
             "messages/0000000002\nmessages/0000000003\nfiles/src/lexer.cc\n");
+  const JsonValue named = diff_json({file + "@3", file, "--name-only"}, 1);
+  for (const JsonValue& change : at(named, "changes").items()) {
+    EXPECT_EQ(change.find("nature"), nullptr);
+    EXPECT_EQ(change.find("fields"), nullptr);
+  }
+  EXPECT_EQ(at(named, "changes").items().size(), 7U);
   const ProgramResult stat = tool({"diff", file + "@3", file, "--stat"});
   EXPECT_EQ(stat.exit_code, 1);
   EXPECT_NE(stat.out.find("messages      1        -        1\n"), std::string::npos) << stat.out;

@@ -44,9 +44,13 @@ TEST_F(CliRepair, ParityRestoresBitForBitAndKeepsTheDamagedFile) {
   FileBytes bytes = bytes_of(file);
   flip_bit(bytes, bytes.size() * 2);
   put_bytes(file, bytes);
+  using std::filesystem::perms;
+  const perms shared = perms::owner_read | perms::owner_write | perms::group_read;
+  std::filesystem::permissions(file, shared);
   const std::string damaged = read_file(file);
   EXPECT_EQ(tool({"verify", file}).exit_code, 1);
   const JsonValue document = tool_json({"repair", file});
+  EXPECT_EQ(std::filesystem::status(file).permissions(), shared);
   EXPECT_EQ(text_at(document, "schema"), "sessiontool.repair/1");
   EXPECT_EQ(text_at(document, "verdict"), "restored");
   EXPECT_EQ(convert::json::to_text(at(document, "bit_exact")), "true");

@@ -187,6 +187,27 @@ TEST_F(Watch, SaysThatAnotherSessionHasTakenThePlace) {
   EXPECT_EQ(number_at(lines[4], "revision"), "2");
 }
 
+TEST_F(Watch, SaysThatTheFileIsGoneAndThatItIsThereAgain) {
+  const std::string file = sample();
+  const std::string aside = path("aside.session");
+  RunningProgram watch = start({"--json-lines", "--since", "0", "--limit", "4"});
+  await_lines(3);
+  std::filesystem::rename(file, aside);
+  await_lines(4);
+  std::filesystem::rename(aside, file);
+  await_lines(5);
+  {
+    Writer writer = Writer::open(file);
+    commit(writer, "one more");
+  }
+  EXPECT_EQ(watch.wait().exit_code, 0);
+  const auto lines = lines_of(read_file(path("out")));
+  ASSERT_EQ(lines.size(), 6U);
+  EXPECT_EQ(text_at(lines[3], "type"), "gone");
+  EXPECT_EQ(text_at(lines[4], "type"), "returned");
+  EXPECT_EQ(number_at(lines[5], "revision"), "4");
+}
+
 TEST_F(Watch, RefusesWhatMakesNoSense) {
   const std::string file = sample();
   EXPECT_EQ(tool({"watch", path("missing")}).exit_code, 10);
