@@ -1,0 +1,3 @@
+// The floor of T11: what starting any program costs.
+
+int main() {}
