@@ -3,6 +3,7 @@
 import { print, quote } from './json.mjs';
 import { recordToJson } from './records.mjs';
 import { tables } from './session.mjs';
+import { textOf } from './text.mjs';
 
 function contentOf(revision) {
   return tables
@@ -10,7 +11,7 @@ function contentOf(revision) {
     .map((table) => ({
       table,
       records: [...revision.walk(table)].map(([key, record]) => [
-        key.toString(),
+        textOf(key),
         print(recordToJson(record, revision)),
       ]),
     }))

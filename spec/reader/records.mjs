@@ -1,9 +1,11 @@
 // Records as our own JSON (spec/json.md), with the large fields that left them put in again.
 
+import { isUtf8 } from 'node:buffer';
 import { ensure } from './errors.mjs';
 import { JsonNumber, parse, print, realNumber } from './json.mjs';
 import { merge, parsePatch } from './patch.mjs';
 import { Kind, enumerantsOf, structOfType } from './schema.mjs';
+import { textOf, textOrNothing } from './text.mjs';
 import { timeText } from './times.mjs';
 
 const kMaxJsonDepth = 512;
@@ -87,7 +89,7 @@ class Place {
     const { name, type } = field;
     switch (type.kind) {
       case Kind.TEXT:
-        return name === 'extra' ? undefined : this.bytes(field)?.toString();
+        return name === 'extra' ? undefined : textOrNothing(this.bytes(field));
       case Kind.DATA:
         return this.bytes(field)?.toString('base64');
       case Kind.STRUCT: {
@@ -126,7 +128,7 @@ class Place {
     const { element } = field.type;
     const items = this.record.value(field);
     if (items === null) return undefined;
-    if (element.kind === Kind.TEXT) return items.map(String);
+    if (element.kind === Kind.TEXT) return items.map(textOf);
     const places = items.map((item, i) => this.inside(item, `${field.name}.${i}`));
     if (structOfType(element).name === 'Property') {
       const object = properties(places, field.name === 'properties');
@@ -147,9 +149,10 @@ function properties(places, holdJson) {
   const object = new Map();
   for (const place of places) {
     const { byName } = place.record.schema;
-    const [name, text] = ['name', 'value'].map((part) => place.bytes(byName.get(part))?.toString());
-    if (name === undefined || text === undefined || object.has(name)) return undefined;
-    const value = holdJson ? asWritten(text) : text;
+    const name = textOrNothing(place.bytes(byName.get('name')));
+    const bytes = place.bytes(byName.get('value'));
+    if (name === undefined || bytes === null || object.has(name)) return undefined;
+    const value = holdJson ? asWritten(bytes) : textOf(bytes);
     if (value === undefined) return undefined;
     object.set(name, value);
   }
@@ -157,7 +160,9 @@ function properties(places, holdJson) {
 }
 
 // The value of a JSON text, if we would write it so.
-function asWritten(text) {
+function asWritten(bytes) {
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString();
   try {
     const value = parse(text, kMaxJsonDepth);
     return print(value) === text ? value : undefined;
@@ -169,8 +174,9 @@ function asWritten(text) {
 
 // ---- extra --------------------------------------------------------------------------------------
 
-function withExtra(shown, text, isNative) {
-  const patch = parsePatch(text);
+function withExtra(shown, bytes, isNative) {
+  const text = textOf(bytes);
+  const patch = isUtf8(bytes) ? parsePatch(text) : undefined;
   if (!patch) return shown.set('extra', text);
   if (isNative) {
     const merged = merge(shown, patch);
@@ -191,5 +197,5 @@ export function recordToJson(record, revision) {
   const extra = byName.has('extra') ? place.bytes(byName.get('extra')) : null;
   if (extra === null) return shown;
   const origin = byName.get('origin');
-  return withExtra(shown, extra.toString(), !origin || record.value(origin) === 0);
+  return withExtra(shown, extra, !origin || record.value(origin) === 0);
 }
