@@ -27,6 +27,7 @@ class CountingFile : public File {
     file_->truncate(size_bytes);
   }
   std::uint64_t size_bytes() override { return file_->size_bytes(); }
+  const std::string& path() const override { return file_->path(); }
   FileIdentity identity() override { return file_->identity(); }
   std::shared_ptr<const Mapping> map(std::uint64_t size_bytes) override {
     ++counts_->reads;

@@ -5,6 +5,11 @@
 
 namespace session::io {
 
+const std::string& File::path() const {
+  static const std::string kNone;
+  return kNone;
+}
+
 std::optional<LockHolder> FileSystem::lock_holder(const std::string& /*path*/) {
   return std::nullopt;
 }

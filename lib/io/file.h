@@ -51,6 +51,8 @@ class File {
   virtual void truncate(std::uint64_t size_bytes) = 0;
   [[nodiscard]] virtual std::uint64_t size_bytes() = 0;
   [[nodiscard]] virtual FileIdentity identity() = 0;
+  // The name it was opened under, for errors; empty where there is none.
+  [[nodiscard]] virtual const std::string& path() const;
   // The first `size_bytes` bytes. They must exist; an empty range gives an empty mapping.
   [[nodiscard]] virtual std::shared_ptr<const Mapping> map(std::uint64_t size_bytes) = 0;
 };

@@ -77,6 +77,7 @@ class PosixFile : public File {
 
   std::uint64_t size_bytes() override { return static_cast<std::uint64_t>(status().st_size); }
 
+  const std::string& path() const override { return path_; }
   FileIdentity identity() override {
     const struct stat now = status();
     return {now.st_dev, now.st_ino, now.st_nlink};

@@ -30,7 +30,7 @@ class PatientFile : public io::File {
 
   // Whether some of these bytes could not be read.
   [[nodiscard]] bool is_unreadable(std::uint64_t offset, std::uint64_t length) const;
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::string& path() const override { return path_; }
 
  private:
   std::size_t read_in_blocks(std::uint64_t offset, std::span<std::byte> into);

@@ -61,20 +61,19 @@ std::optional<Damage> wrong_payload(const format::FrameHeader& header, Bytes pay
   return std::nullopt;
 }
 
-void require_level(std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t found,
-                   std::uint32_t level) {
-  // Levels that fall by one bound the depth: a forged ring of pages ends here.
-  if (found == level) return;
-  throw Damage{offset, size_bytes, DamageKind::kLink,
-               "an index page of level " + std::to_string(level) + " was expected here"}
-      .error();
+// Levels that fall by one bound the depth: a forged ring of pages ends here.
+std::optional<Damage> wrong_level(std::uint64_t offset, std::uint32_t size_bytes,
+                                  std::uint32_t found, std::uint32_t level) {
+  if (found == level) return std::nullopt;
+  return Damage{offset, size_bytes, DamageKind::kLink,
+                "an index page of level " + std::to_string(level) + " was expected here"};
 }
 
 }  // namespace
 
 format::IndexView open_index(const Page& page, std::uint64_t offset, std::uint32_t level) {
   format::IndexView index(page.payload());
-  require_level(offset, page.size_bytes, index.level(), level);
+  if (auto wrong = wrong_level(offset, page.size_bytes, index.level(), level)) throw wrong->error();
   return index;
 }
 
@@ -125,6 +124,10 @@ PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
 
 PageSource::~PageSource() = default;
 
+void PageSource::fail(const Damage& damage) const {
+  throw damage.error().in_file(file_->path());
+}
+
 void PageSource::prefetch(std::uint64_t offset, std::uint64_t size_bytes) const {
   constexpr std::uint64_t kLine = 64;
   if (!mapping_ || offset >= size_bytes_) return;
@@ -135,14 +138,15 @@ void PageSource::prefetch(std::uint64_t offset, std::uint64_t size_bytes) const 
 
 OpenIndex PageSource::index(std::uint64_t offset, std::uint32_t level) const {
   if (const format::IndexView* const known = opened_.find(offset)) {
-    require_level(offset, 0, known->level(), level);
+    if (auto wrong = wrong_level(offset, 0, known->level(), level)) fail(*wrong);
     return OpenIndex(*known);
   }
   // Kept when it is asked for a second time: a single look-up in a fresh file pays for nothing.
   const bool is_checked =
       mapping_ && offset < size_bytes_ && format::is_aligned(offset) && checked_.contains(offset);
   const Page page = fetch(offset, FrameKind::kIndex);
-  const format::IndexView view = open_index(page, offset, level);
+  const format::IndexView view(page.payload());
+  if (auto wrong = wrong_level(offset, page.size_bytes, view.level(), level)) fail(*wrong);
   if (is_checked) opened_.keep(offset, view);
   return {view, page.keep};
 }
@@ -155,7 +159,9 @@ Page PageSource::fetch(std::uint64_t offset, FrameKind kind) const {
           header.data() + format::kFrameHeaderBytes, format::load<std::uint32_t>(header, 8), {}};
     }
   }
-  return value_or_throw(load(offset, kind));
+  auto page = load(offset, kind);
+  if (const Damage* damage = damage_in(page)) fail(*damage);
+  return std::get<Page>(std::move(page));
 }
 
 format::OrDamage<Page> PageSource::load(std::uint64_t offset, FrameKind kind,
@@ -190,25 +196,28 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
 
 PageSource::Stored PageSource::stored(std::uint64_t offset, FrameKind kind) const {
   const format::FrameHeader header = this->header(offset);
-  if (auto wrong = wrong_kind(header, kind)) throw wrong->error();
+  if (auto wrong = wrong_kind(header, kind)) fail(*wrong);
   if (mapping_) {
-    return {value_or_throw(format::load_frame(mapping_->bytes(), offset, file_tag_)), {}};
+    const auto frame = format::load_frame(mapping_->bytes(), offset, file_tag_);
+    if (const Damage* damage = damage_in(frame)) fail(*damage);
+    return {std::get<format::Frame>(frame), {}};
   }
   if (!format::fits(offset, header.frame_bytes(), size_bytes_)) {
-    throw damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end").error();
+    fail(damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end"));
   }
   auto payload = std::make_shared<std::vector<std::byte>>(header.stored_size);
   io::read_exactly(*file_, {}, offset + format::kFrameHeaderBytes, *payload);
   if (format::xxh3_128(*payload) != header.payload_hash) {
-    throw damage_of(header, DamageKind::kPayloadHash,
-                    "the payload does not hash to what its header says")
-        .error();
+    fail(damage_of(header, DamageKind::kPayloadHash,
+                   "the payload does not hash to what its header says"));
   }
   return {{header, *payload}, payload};
 }
 
 format::FrameHeader PageSource::header(std::uint64_t offset) const {
-  return value_or_throw(load_header(offset));
+  const auto header = load_header(offset);
+  if (const Damage* damage = damage_in(header)) fail(*damage);
+  return std::get<format::FrameHeader>(header);
 }
 
 format::OrDamage<format::FrameHeader> PageSource::load_header(std::uint64_t offset) const {

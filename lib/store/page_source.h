@@ -105,6 +105,9 @@ class PageSource {
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
   [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
 
+  // Throws what was found as kDamaged, with the file's name.
+  [[noreturn]] void fail(const format::Damage& damage) const;
+
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
   [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
   [[nodiscard]] const std::shared_ptr<io::File>& file() const { return file_; }

@@ -116,10 +116,8 @@ void TreeCursor::next_leaf() {
     pages_->prefetch(parent.index.offset(parent.at + 1), kRecordsBytes);
   }
   if (leaf_.key(0) > last) return;
-  throw format::Damage{parent.index.offset(parent.at), leaf_page_.size_bytes,
-                       format::DamageKind::kLink,
-                       "the keys of this leaf do not lie behind those of the leaf before it"}
-      .error();
+  pages_->fail({parent.index.offset(parent.at), leaf_page_.size_bytes, format::DamageKind::kLink,
+                "the keys of this leaf do not lie behind those of the leaf before it"});
 }
 
 void TreeCursor::next() {

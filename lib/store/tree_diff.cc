@@ -79,9 +79,8 @@ class Walk {
     if (passed_any_ && key <= passed_) {
       const std::uint64_t offset =
           path_.empty() ? root_.offset : path_.back().index.offset(path_.back().at);
-      throw format::Damage{offset, 0, format::DamageKind::kLink,
-                           "the keys of this page do not lie behind those of the page before it"}
-          .error();
+      pages_->fail({offset, 0, format::DamageKind::kLink,
+                    "the keys of this page do not lie behind those of the page before it"});
     }
     passed_ = key;
     passed_any_ = true;

@@ -192,11 +192,10 @@ std::optional<Found> View::find(Table table, std::string_view key) const {
 
 const Run& View::run(Table table) const {
   if (table != Table::kChildren) return overlay_.table(table);
-  std::call_once(children_once_, [&] {
-    children_ =
-        derive_children(*pages_, roots_[slot(Table::kTasks)], overlay_.table(Table::kTasks));
+  const OwnedRun& children = children_.get([&] {
+    return derive_children(*pages_, roots_[slot(Table::kTasks)], overlay_.table(Table::kTasks));
   });
-  return children_.run;
+  return children.run;
 }
 
 TableSize View::compute_size(Table table) const {
@@ -215,8 +214,7 @@ TableSize View::compute_size(Table table) const {
 }
 
 TableSize View::size(Table table) const {
-  std::call_once(size_once_[slot(table)], [&] { sizes_[slot(table)] = compute_size(table); });
-  return sizes_[slot(table)];
+  return sizes_[slot(table)].get([&] { return compute_size(table); });
 }
 
 std::vector<ChildRef> View::children(std::string_view parent) const {
@@ -249,16 +247,15 @@ std::vector<std::byte> View::blob(const Digest& digest) const {
 
 Digest View::fingerprint() const {
   if (info_.fingerprint) return *info_.fingerprint;
-  std::call_once(fingerprint_once_, [&] {
+  return fingerprint_.get([&] {
     format::Roots folded = roots_;
     const PageTargets targets{header_.leaf_target_log2, header_.index_target_log2};
     for (const Table table : kContentTables) {
       folded[slot(table)] =
           update_tree(*pages_, roots_[slot(table)], overlay_.table(table), targets, digest_sink());
     }
-    fingerprint_ = format::fingerprint(folded);
+    return format::fingerprint(folded);
   });
-  return fingerprint_;
 }
 
 std::uint64_t View::stored_revisions() const {

@@ -3,10 +3,10 @@
 // Snapshot shows; also what a transaction stands on. Immutable, so any number of threads may read
 // it; what is computed late (children, counts) is computed once.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +14,7 @@
 
 #include "format/commit.h"
 #include "format/file_header.h"
+#include "lib/store/lazy.h"
 #include "lib/store/overlay.h"
 #include "lib/store/page_source.h"
 #include "lib/store/tree.h"
@@ -109,12 +110,9 @@ class View {
   std::string writer_;
   Overlay overlay_;
 
-  mutable std::once_flag children_once_;
-  mutable OwnedRun children_;
-  mutable std::array<std::once_flag, kTableSlots> size_once_;
-  mutable std::array<TableSize, kTableSlots> sizes_;
-  mutable std::once_flag fingerprint_once_;
-  mutable Digest fingerprint_{};
+  Lazy<OwnedRun> children_;
+  std::array<Lazy<TableSize>, kTableSlots> sizes_;
+  Lazy<Digest> fingerprint_;
 };
 
 // Walks a table in key order: its tree merged with runs over it, the later run winning.

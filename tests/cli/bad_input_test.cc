@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "tests/cli/tool.h"
+#include "tests/support/damage.h"
 
 namespace session::test {
 namespace {
@@ -475,6 +476,27 @@ TEST_F(BadInput, ADirtySessionOfAcaIsImportedWithEveryDefectReported) {
     EXPECT_NE(result.err.find(word), std::string::npos) << word;
   }
   EXPECT_TRUE(fs::exists(path("dirty.session")));
+}
+
+// An exception that could not leave its way through the C library ended the tool with SIGABRT.
+TEST_F(BadInput, OfADamagedFileEveryCommandGetsAnAnswer) {
+  const std::string vector =
+      std::string(SESSIONTOOL_SOURCE_DIR) + "/spec/vectors/checkpoint.session";
+  const FileBytes whole = bytes_of(vector);
+  const std::string damaged = path("damaged.session");
+  for (std::size_t at = 64; at < whole.size(); at += 112) {
+    FileBytes bytes = whole;
+    flip_bit(bytes, at * 8 + 2);
+    put_bytes(damaged, bytes);
+    for (const std::string command : {"export", "info", "diff"}) {
+      std::vector<std::string> arguments = {command, damaged};
+      if (command == "export") arguments.insert(arguments.end(), {"--to", "json"});
+      const ProgramResult result = tool(arguments);
+      EXPECT_EQ(result.signal, 0) << command << " of a file whose byte " << at << " is damaged";
+      if (result.exit_code <= 1) continue;
+      EXPECT_NE(result.err.find(damaged), std::string::npos) << command << "\n" << result.err;
+    }
+  }
 }
 
 }  // namespace

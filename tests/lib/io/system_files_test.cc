@@ -468,5 +468,37 @@ TEST(Transfer, InterruptedCallIsRepeated) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST(SystemFiles, AFileThatIsOpenedForReadingCannotBeWritten) {
+  const TempDir dir;
+  write_file(dir.file("file"), "content");
+  const auto file = system_files().open(dir.file("file"), OpenMode::kRead);
+  const Error error = failure_of([&] { file->write_at(0, bytes_of("x")); });
+  EXPECT_EQ(error.code(), ErrorCode::kIo);
+  EXPECT_EQ(content_of(dir.file("file")), "content");
+}
+
+TEST(SystemFiles, WhoCouldReadAFileMayReadWhatTakesItsPlace) {
+  const TempDir dir;
+  const std::string old_file = dir.file("old");
+  const std::string new_file = dir.file("new");
+  write_file(old_file, "old");
+  write_file(new_file, "new");
+  constexpr mode_t kMode = 0640;
+  ASSERT_EQ(::chmod(old_file.c_str(), kMode), 0);
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(old_file.c_str(), 1, 1), 0);
+  }
+  system_files().copy_access(old_file, new_file);
+  struct stat before {};
+  struct stat after {};
+  ASSERT_EQ(::stat(old_file.c_str(), &before), 0);
+  ASSERT_EQ(::stat(new_file.c_str(), &after), 0);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+  EXPECT_EQ(after.st_uid, before.st_uid);
+  EXPECT_EQ(after.st_gid, before.st_gid);
+  system_files().copy_access(dir.file("nobody"), new_file);  // changes nothing
+  system_files().copy_access(old_file, dir.file("nobody"));
+}
+
 }  // namespace
 }  // namespace session::io
