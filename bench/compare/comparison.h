@@ -13,7 +13,7 @@
 namespace session::bench {
 
 // How large and how long, from the command line. By default small: seconds for each question,
-// unless the disk is slow. The numbers we are judged by want 1,000,000 tasks and 32,000 messages.
+// unless the disk is slow. Our goals speak of 1,000,000 tasks and 32,000 messages.
 struct Scale {
   std::int64_t tasks = 10'000;
   std::uint64_t messages = 1'000;
