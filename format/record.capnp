@@ -327,8 +327,8 @@ struct Statistics {
 }
 
 struct Policy {
-  # What the session manager does by itself; 0: not at all.
-  autoSaveNanos @0 :Int64;
+  # What the session manager does by itself; 0: not at all. All of them 0: nobody has said anything.
+  autoSaveNanos @0 :Int64;            # -1: none of all this, and that was said
   autoCheckpointNanos @1 :Int64;
   checkpointEveryCompletions @2 :UInt32;
   checkpointEveryPercent @3 :UInt32;

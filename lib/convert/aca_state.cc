@@ -10,6 +10,7 @@
 
 #include "format/layout.h"
 #include "format/record.h"
+#include "format/record_key.h"
 #include "lib/convert/aca_fields.h"
 #include "lib/convert/aca_session.h"
 #include "lib/convert/aca_task.h"
@@ -142,7 +143,7 @@ class TaskRecords {
       capnp::MallocMessageBuilder message;
       auto record = message.initRoot<schema::Execution>();
       execution_to_record(task.name(), executions[i], record);
-      into_.put(execution_key(task.name(), i), record.asReader());
+      into_.put(format::execution_key(task.name(), i), record.asReader());
     }
   }
 

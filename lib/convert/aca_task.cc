@@ -281,13 +281,6 @@ const json::Array& executions_of(const Value& task) {
   return has_objects(task, kHistory) ? get_items(task, kHistory) : none;
 }
 
-std::string execution_key(std::string_view task_key, std::size_t number) {
-  constexpr std::size_t kDigits = 6;
-  std::string digits = std::to_string(number);
-  if (digits.size() < kDigits) digits.insert(0, kDigits - digits.size(), '0');
-  return std::string(task_key) + "#" + digits;
-}
-
 void task_to_record(std::string_view key, const Value& task, const Place& place,
                     Task::Builder record) {
   using Builder = Task::Builder;

@@ -41,6 +41,4 @@ void execution_to_record(std::string_view task_key, const json::Value& execution
                                          json::Array executions);
 [[nodiscard]] json::Value record_to_execution(schema::Execution::Reader record);
 
-[[nodiscard]] std::string execution_key(std::string_view task_key, std::size_t number);
-
 }  // namespace session::convert::aca

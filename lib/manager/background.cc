@@ -1,10 +1,14 @@
 #include "lib/manager/background.h"
 
+#include "lib/io/signals.h"
 #include "lib/manager/core.h"
 
 namespace session::manager {
 
-Background::Background(Core& core) : core_(core), thread_([this] { run(); }) {}
+Background::Background(Core& core) : core_(core) {
+  const io::BlockedSignals blocked;  // they are for the program's own threads
+  thread_ = std::thread([this] { run(); });
+}
 
 void Background::run() noexcept {
   own_ = std::this_thread::get_id();
@@ -17,6 +21,7 @@ void Background::run() noexcept {
       core_.answer_shutdown_request();
     }
     core_.follow_clock();
+    core_.tell_observers();
   }
 }
 

@@ -30,7 +30,7 @@ class Background {
   std::atomic<bool> is_stopping_ = false;
   std::atomic<std::thread::id> own_;
   std::mutex joining_;
-  std::thread thread_;
+  std::thread thread_;  // last: it uses the others
 };
 
 }  // namespace session::manager

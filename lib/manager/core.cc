@@ -3,27 +3,19 @@
 #include <capnp/message.h>
 
 #include <algorithm>
-#include <charconv>
 
-#include "format/record.h"
+#include "format/record_key.h"
 #include "lib/manager/background.h"
 #include "lib/manager/recovery.h"
+#include "lib/manager/redact.h"
 #include "lib/manager/statistics.h"
+#include "lib/store/view.h"
 #include "lib/store/writer_core.h"
 
 namespace session::manager {
-namespace {
 
-constexpr std::uint64_t kPositions = 10'000'000'000;  // of ten digits
-
-std::string position_key(std::uint64_t position) {
-  constexpr std::size_t kDigits = 10;
-  std::string digits = std::to_string(position);
-  if (digits.size() < kDigits) digits.insert(0, kDigits - digits.size(), '0');
-  return digits;
-}
-
-}  // namespace
+using format::kPositions;
+using format::position_key;
 
 AnyEntry own(const AnyEntry& entry) {
   struct Kept {
@@ -84,8 +76,12 @@ std::int64_t Core::now() const {
 }
 
 void Core::require_open() const {
-  if (is_open_) return;
-  throw Error(ErrorCode::kUsage, "this session was shut down", config_.path);
+  if (is_usable()) return;
+  if (!is_open_) throw Error(ErrorCode::kUsage, "this session was shut down", config_.path);
+  throw Error(ErrorCode::kPoisoned,
+              "this session could not be read any more after a restore; shut it down and open it "
+              "again",
+              config_.path);
 }
 
 void Core::require_no_unit(const char* what) const {
@@ -97,7 +93,13 @@ void Core::require_no_unit(const char* what) const {
 void Core::begin(bool rescan) {
   change_.reset();
   change_.emplace(writer_.begin());
-  table_.stand_on(*change_, rescan);
+  executions_.stand_on(*change_);
+  try {
+    table_.stand_on(*change_, rescan);
+  } catch (...) {
+    change_.reset();  // with figures of another state nothing may go on
+    throw;
+  }
 }
 
 std::uint64_t Core::first_free_position(Table table) const {
@@ -126,27 +128,59 @@ std::string Core::next_position(Table table) {
 void Core::take_position(Table table, std::string_view key) {
   if (table != Table::kMessages && table != Table::kEvents) return;
   std::uint64_t& next = table == Table::kMessages ? next_message_ : next_event_;
-  if (key < position_key(next)) return;
-  std::uint64_t position = 0;
-  const auto parsed = std::from_chars(key.data(), key.data() + key.size(), position);
-  const bool is_position = parsed.ec == std::errc() && position_key(position) == key;
-  if (!is_position) {
+  if (next < kPositions && key < position_key(next)) return;
+  const auto position = format::position_of(key);
+  if (!position) {
     throw Error(ErrorCode::kUsage, "the keys of " + std::string(table_name(table)) +
                                        " are positions of ten digits, not " + std::string(key));
   }
-  next = position + 1;
+  next = std::max(next, *position + 1);
+}
+
+void Core::put(Table table, std::string_view key, AnyRecord record) {
+  if (table == Table::kExecutions) {
+    executions_.put(key, record);
+  } else if (table == Table::kSession) {
+    capnp::MallocMessageBuilder message;
+    message.setRoot(record.as<schema::SessionRecord>());
+    auto copy = message.getRoot<schema::SessionRecord>();
+    if (copy.hasContext()) redact(copy.getContext().getEnvironment());
+    change_->upsert(key, copy.asReader());
+  } else {
+    change_->upsert_any(table, key, record);
+  }
+  take_position(table, key);
+  tell(RecordAdded{table, std::string(key)});
+}
+
+void Core::redact(capnp::List<schema::Property>::Builder environment) const {
+  if (config_.redact_secrets) manager::redact(environment, config_.secret_names);
+}
+
+std::optional<format::Record> Core::content(Table table, std::string_view key) const {
+  const auto entry = change_->find(table, key);
+  if (!entry) return std::nullopt;
+  return format::Record(entry->record());
+}
+
+void Core::throw_changed_inside(std::string_view key) const {
+  throw Error(ErrorCode::kUsage,
+              "record " + std::string(key) +
+                  " was changed by another call while a function was changing it; do one after "
+                  "the other",
+              config_.path);
 }
 
 Core::Mark Core::mark() {
   require_open();
-  return {change_->savepoint(), table_.mark(), events_.size(),
+  return {change_->savepoint(), table_.mark(), events_.mark(),
           next_message_,        next_event_,   completions_};
 }
 
 void Core::roll_back_to(const Mark& mark) noexcept {
   change_->roll_back_to(mark.savepoint);
   table_.roll_back_to(mark.tasks);
-  events_.resize(mark.events);
+  events_.roll_back_to(mark.events);
   next_message_ = mark.next_message;
   next_event_ = mark.next_event;
   completions_ = mark.completions;
@@ -181,48 +215,20 @@ bool Core::transaction(const std::function<void(Session::Edit&)>& work) {
   return true;
 }
 
-void Core::tell(SessionEvent event) {
-  events_.push_back(std::move(event));
-}
-
-// One thread at a time, so that the order is kept; the others leave their events to it.
 void Core::tell_observers() noexcept {
   std::unique_lock lock(mutex_);
-  if (units_ != 0 || is_telling_) return;
-  is_telling_ = true;
-  while (!events_.empty()) {
-    const SessionEvent event = std::move(events_.front());
-    events_.pop_front();
-    const auto observers = observers_;
-    lock.unlock();
-    std::uint64_t failures = 0;
-    for (const Observer& observer : *observers) {
-      try {
-        observer.call(event);
-      } catch (...) {
-        ++failures;  // an observer's trouble is not the session's
-      }
-    }
-    lock.lock();
-    observer_failures_ += failures;
-  }
-  is_telling_ = false;
+  if (units_ != 0) return;
+  if (events_.tell(lock) && background_) background_->wake();
 }
 
 std::uint64_t Core::observe(SessionObserver observer) {
   const std::lock_guard lock(mutex_);
-  auto observers = std::make_shared<Observers>(*observers_);
-  observers->push_back({next_observer_, std::move(observer)});
-  observers_ = std::move(observers);
-  return next_observer_++;
+  return events_.observe(std::move(observer));
 }
 
 void Core::unobserve(std::uint64_t number) {
   const std::lock_guard lock(mutex_);
-  auto observers = std::make_shared<Observers>(*observers_);
-  const auto is_it = [&](const Observer& observer) { return observer.number == number; };
-  observers->erase(std::remove_if(observers->begin(), observers->end(), is_it), observers->end());
-  observers_ = std::move(observers);
+  events_.unobserve(number);
 }
 
 SessionPolicy Core::policy() const {
@@ -237,7 +243,8 @@ SessionStatus Core::status() const {
     status.saves = saves_;
     status.checkpoints = checkpoints_;
     status.failed_saves = failed_saves_;
-    status.observer_failures = observer_failures_;
+    status.observer_failures = events_.failures();
+    status.dropped_events = events_.dropped();
     status.tasks = table_.counts();
     return status;
   });
@@ -254,12 +261,24 @@ void Core::record_recovery() {
   capnp::MallocMessageBuilder message;
   auto record = message.initRoot<schema::Recovery>();
   write(*recovery_, now(), record);
-  const std::string key = position_key(first_free_position(Table::kRecoveries));
-  change_->upsert(key, record.asReader());
+  change_->upsert(recovery_key(), record.asReader());
   ++statistics_.recoveries;
   tell(Recovered{recovery_->recovered_to, recovery_->reason});
   try_commit(nullptr);
   tell_observers();
+}
+
+// A repair that wrote the file anew has recorded it already, with fewer words: one record is
+// enough.
+std::string Core::recovery_key() const {
+  for (Cursor at = change_->cursor(Table::kRecoveries); at.valid(); at.next()) {
+    const auto record = at.record().as<schema::Recovery>();
+    if (recovery_->preserved_as.empty() || !record.hasPreservedAs()) continue;
+    if (name_of(store::to_string(record.getPreservedAs())) == recovery_->preserved_as) {
+      return std::string(at.key());
+    }
+  }
+  return position_key(first_free_position(Table::kRecoveries));
 }
 
 void Core::load_statistics() {

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,7 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "format/record.h"
 #include "lib/io/counting_files.h"
+#include "lib/manager/event_queue.h"
+#include "lib/manager/execution_table.h"
 #include "lib/manager/task_table.h"
 #include "session/manager.h"
 
@@ -62,12 +64,22 @@ class Core {
   [[nodiscard]] Transaction& records() { return *change_; }
   [[nodiscard]] const Transaction& records() const { return *change_; }
   [[nodiscard]] TaskTable& tasks() { return table_; }
+  [[nodiscard]] ExecutionTable& executions() { return executions_; }
   [[nodiscard]] std::int64_t now() const;
-  void tell(SessionEvent event);
+  void tell(SessionEvent event) { events_.push(std::move(event)); }
+  // Any record of the tables that are nobody's own, redacted if need be.
+  void put(Table table, std::string_view key, AnyRecord record);
+  void redact(capnp::List<schema::Property>::Builder environment) const;
+  // Runs a function of the caller's that fills this record. Throws kUsage if it also changed the
+  // record by other calls: one of the two changes would be lost.
+  template <class F>
+  void leaving_alone(Table table, std::string_view key, F&& work) {
+    const auto before = content(table, key);
+    work();
+    if (content(table, key) != before) throw_changed_inside(key);
+  }
   // Ten digits: the next free position of messages or events.
   [[nodiscard]] std::string next_position(Table table);
-  // The position of a record written under a key of its own is not given out again.
-  void take_position(Table table, std::string_view key);
   void count_completion() { ++completions_; }
 
   bool transaction(const std::function<void(Session::Edit&)>& work);
@@ -83,6 +95,8 @@ class Core {
   void follow_clock() noexcept;
   void answer_shutdown_request() noexcept;
   [[nodiscard]] std::chrono::nanoseconds until_due() const;
+  // Events that other threads left to it.
+  void tell_observers() noexcept;
 
   [[nodiscard]] const OpenReport& report() const { return writer_.report(); }
   [[nodiscard]] const std::optional<SessionRecovery>& recovery() const { return recovery_; }
@@ -133,17 +147,13 @@ class Core {
    private:
     Core& core_;
   };
-  struct Observer {
-    std::uint64_t number;
-    SessionObserver call;
-  };
-  using Observers = std::vector<Observer>;
-
   [[nodiscard]] static Writer open_writer(const SessionConfig& config, io::FileSystem& files);
   void record_recovery();
   void load_statistics();
   void store_statistics();
   [[nodiscard]] SessionStatistics current_statistics() const;
+  // Open, and standing on a transaction: after a failed restore there may be none.
+  [[nodiscard]] bool is_usable() const { return is_open_ && change_; }
   void require_open() const;
   void require_no_unit(const char* what) const;
   [[nodiscard]] Mark mark();
@@ -151,7 +161,10 @@ class Core {
   void begin(bool rescan);
   void adopt_policy();
   [[nodiscard]] std::uint64_t first_free_position(Table table) const;
-  void tell_observers() noexcept;
+  [[nodiscard]] std::optional<format::Record> content(Table table, std::string_view key) const;
+  [[noreturn]] void throw_changed_inside(std::string_view key) const;
+  void take_position(Table table, std::string_view key);
+  [[nodiscard]] std::string recovery_key() const;
   void failed(const std::exception& error);
 
   CommitResult commit(const std::string& message, const CheckpointOptions* checkpoint);
@@ -170,6 +183,7 @@ class Core {
   SessionPolicy policy_;
   std::optional<Transaction> change_;
   TaskTable table_;
+  ExecutionTable executions_;
   TaskManager manager_{*this};
   int units_ = 0;  // nested ones under way
   bool is_open_ = true;
@@ -177,11 +191,7 @@ class Core {
   std::uint64_t next_message_ = 0;
   std::uint64_t next_event_ = 0;
 
-  std::deque<SessionEvent> events_;
-  bool is_telling_ = false;
-  std::shared_ptr<const Observers> observers_ = std::make_shared<Observers>();
-  std::uint64_t next_observer_ = 1;
-  std::uint64_t observer_failures_ = 0;
+  EventQueue events_;
 
   SessionStatistics statistics_;  // without what runs on by itself: time and calls
   std::uint64_t first_revision_ = 0;

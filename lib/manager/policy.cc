@@ -25,9 +25,13 @@ void check_interval(const char* field, nanoseconds value) {
   }
 }
 
+// Told to do nothing is not the same as told nothing: a policy about parity alone is all 0 here.
+constexpr std::int64_t kNothingAtAll = -1;
+
 SessionPolicy read(schema::Policy::Reader stored) {
   SessionPolicy policy;
-  policy.auto_save_interval = nanoseconds(stored.getAutoSaveNanos());
+  const std::int64_t auto_save = stored.getAutoSaveNanos();
+  policy.auto_save_interval = nanoseconds(auto_save == kNothingAtAll ? 0 : auto_save);
   policy.auto_checkpoint_interval = nanoseconds(stored.getAutoCheckpointNanos());
   policy.checkpoint_every_completions = stored.getCheckpointEveryCompletions();
   policy.checkpoint_every_percent = stored.getCheckpointEveryPercent();
@@ -36,8 +40,11 @@ SessionPolicy read(schema::Policy::Reader stored) {
   return policy;
 }
 
+constexpr SessionPolicy kNothing{nanoseconds::zero(), nanoseconds::zero(), 0, 0, 0,
+                                 nanoseconds::zero()};
+
 void write(const SessionPolicy& policy, schema::Policy::Builder stored) {
-  stored.setAutoSaveNanos(policy.auto_save_interval.count());
+  stored.setAutoSaveNanos(policy == kNothing ? kNothingAtAll : policy.auto_save_interval.count());
   stored.setAutoCheckpointNanos(policy.auto_checkpoint_interval.count());
   stored.setCheckpointEveryCompletions(policy.checkpoint_every_completions);
   stored.setCheckpointEveryPercent(policy.checkpoint_every_percent);
@@ -45,10 +52,8 @@ void write(const SessionPolicy& policy, schema::Policy::Builder stored) {
   stored.setKeepWithinNanos(policy.keep_within.count());
 }
 
-// A policy about parity alone says nothing about the rest.
-bool says_nothing(const SessionPolicy& policy) {
-  return policy ==
-         SessionPolicy{nanoseconds::zero(), nanoseconds::zero(), 0, 0, 0, nanoseconds::zero()};
+bool says_nothing(schema::Policy::Reader stored) {
+  return stored.getAutoSaveNanos() == 0 && read(stored) == kNothing;
 }
 
 }  // namespace
@@ -83,7 +88,7 @@ void Core::adopt_policy() {
   }
   if (config_.policy) {
     policy_ = *config_.policy;
-  } else if (!stored || says_nothing(policy_)) {
+  } else if (!stored || says_nothing((*stored)->getPolicy())) {
     policy_ = SessionPolicy();
   }
   auto record = message.getRoot<schema::Upkeep>();

@@ -48,6 +48,16 @@ void ReadyIndex::clear() {
   waiting_left_out_ = false;
 }
 
+void ReadyIndex::rebuild(const ForEach& for_each) {
+  clear();
+  try {
+    for_each([this](std::string_view key, Task task) { add(key, task); });
+  } catch (...) {
+    leave_all_out();
+    throw;
+  }
+}
+
 void ReadyIndex::leave_all_out() {
   clear();
   left_out_from_ = Candidate{-1, 0, {}};  // before every other
@@ -57,23 +67,19 @@ ReadyIndex::Candidate ReadyIndex::candidate(std::string_view key, Task task) {
   return {order_of(task.getPriority()), task.getRank(), std::string(key)};
 }
 
-std::optional<std::string> ReadyIndex::first_unsatisfied(Task task) const {
+std::optional<std::string> ReadyIndex::held_back_by(Task task) const {
   for (const auto dependency : task.getDependencies()) {
-    if (dependency.getType() != DependencyType::PREREQUISITE) continue;
+    const DependencyType type = dependency.getType();
+    if (type != DependencyType::PREREQUISITE && type != DependencyType::EXCLUSIVE) continue;
     std::string target = to_string(dependency.getTarget());
     const auto other = find_(target);
-    if (other && !is_satisfying((*other)->getStatus())) return target;
+    if (!other) continue;
+    const TaskStatus status = (*other)->getStatus();
+    const bool holds = type == DependencyType::PREREQUISITE ? !is_satisfying(status)
+                                                            : status == TaskStatus::IN_PROGRESS;
+    if (holds) return target;
   }
   return std::nullopt;
-}
-
-bool ReadyIndex::is_excluded(Task task) const {
-  for (const auto dependency : task.getDependencies()) {
-    if (dependency.getType() != DependencyType::EXCLUSIVE) continue;
-    const auto other = find_(to_string(dependency.getTarget()));
-    if (other && (*other)->getStatus() == TaskStatus::IN_PROGRESS) return true;
-  }
-  return false;
 }
 
 bool ReadyIndex::waits_by_preference(Task task) const {
@@ -110,7 +116,7 @@ void ReadyIndex::insert(Candidate candidate) {
 
 void ReadyIndex::add(std::string_view key, Task task) {
   if (task.getStatus() != TaskStatus::PENDING) return;
-  if (auto target = first_unsatisfied(task)) {
+  if (auto target = held_back_by(task)) {
     wait(key, std::move(*target));
   } else {
     insert(candidate(key, task));
@@ -122,7 +128,7 @@ void ReadyIndex::drop(std::string_view key, Task task) {
   candidates_.erase(candidate(key, task));
 }
 
-void ReadyIndex::satisfied(std::string_view key) {
+void ReadyIndex::release(std::string_view key) {
   std::vector<std::string> woken;
   for (auto at = waiting_.lower_bound({std::string(key), {}});
        at != waiting_.end() && at->first == key; ++at) {
@@ -149,14 +155,13 @@ std::vector<std::string> ReadyIndex::collect(std::size_t limit) {
     if (order != priority) end_of_priority();
     priority = order;
     const auto task = find_(key);
-    auto target = task ? first_unsatisfied(**task) : std::nullopt;
+    auto target = task ? held_back_by(**task) : std::nullopt;
     if (!task || target) {  // ready once, and no longer
       if (target) wait(key, std::move(*target));
       at = candidates_.erase(at);
       continue;
     }
     ++at;
-    if (is_excluded(**task)) continue;
     auto& list = waits_by_preference(**task) ? preferred_later : ready;
     if (ready.size() < limit) list.push_back(key);
   }
@@ -168,8 +173,7 @@ std::vector<std::string> ReadyIndex::ready(std::size_t limit) {
   limit = std::min(limit, max_candidates_);
   std::vector<std::string> found = collect(limit);
   if (found.size() >= limit || !(left_out_from_ || waiting_left_out_)) return found;
-  clear();
-  for_each_([this](std::string_view key, Task task) { add(key, task); });
+  rebuild(for_each_);
   return collect(limit);
 }
 

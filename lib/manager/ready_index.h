@@ -1,11 +1,11 @@
 #pragma once
 // Which pending tasks could be started, without looking at all of them.
 //
-// A task whose prerequisites are satisfied is a candidate. One that waits is filed under its first
-// unsatisfied prerequisite only, and is looked at again when that one is satisfied: the watched
-// literal of SAT solvers (Moskewicz et al., "Chaff", DAC 2001). So a change costs what waits for
-// it, not what depends on it. A candidate is checked again before it is handed out, so one that
-// stopped being ready needs no notice.
+// A task that nothing holds back is a candidate. One that waits is filed under the first task that
+// holds it back only, and is looked at again when that one lets go: the watched literal of SAT
+// solvers (Moskewicz et al., "Chaff", DAC 2001). So a change costs what waits for it, not what
+// depends on it. A candidate is checked again before it is handed out, so one that stopped being
+// ready needs no notice.
 //
 // Both sets are bounded. Of the candidates the best stay; when something was left out and the set
 // does not fill what is asked for, all tasks are walked again.
@@ -43,14 +43,16 @@ class ReadyIndex {
   ReadyIndex(Find find, ForEach for_each, std::size_t max_candidates,
              std::size_t max_waiting = kMaxWaiting);
 
-  void clear();
+  // Files all that `for_each` shows, and nothing else. If it throws, all are left out.
+  void rebuild(const ForEach& for_each);
   // Forgets everything; the next question walks all tasks.
   void leave_all_out();
   // Files a task by what it says now; what it said before must have been dropped.
   void add(std::string_view key, Task task);
   void drop(std::string_view key, Task task);
-  // The task was completed or skipped, or is gone: looks at those that waited for it.
-  void satisfied(std::string_view key);
+  // The task was completed or skipped, is not in progress any more, or is gone: looks at those that
+  // waited for it.
+  void release(std::string_view key);
 
   [[nodiscard]] std::vector<std::string> ready(std::size_t limit);
 
@@ -58,11 +60,12 @@ class ReadyIndex {
   using Candidate = std::tuple<int, std::int64_t, std::string>;  // priority, rank, key
 
   [[nodiscard]] static Candidate candidate(std::string_view key, Task task);
-  [[nodiscard]] std::optional<std::string> first_unsatisfied(Task task) const;
-  [[nodiscard]] bool is_excluded(Task task) const;
+  // The first task that keeps it from being started.
+  [[nodiscard]] std::optional<std::string> held_back_by(Task task) const;
   [[nodiscard]] bool waits_by_preference(Task task) const;
   void wait(std::string_view key, std::string target);
   void stop_waiting(std::string_view key);
+  void clear();
   void insert(Candidate candidate);
   [[nodiscard]] std::vector<std::string> collect(std::size_t limit);
 

@@ -13,11 +13,6 @@ namespace {
 // Of what was lost, the record names so many; the report of a repair by hand names all.
 constexpr std::size_t kMaxLostNamed = 500;
 
-// Names, as the file may be moved with its directory.
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 std::vector<std::string> losses(const RepairReport& report) {
   std::vector<std::string> lost;
   std::size_t left_out = 0;
@@ -89,6 +84,10 @@ std::optional<SessionRecovery> crash_recovery(const OpenReport& report) {
                         : "the session was not closed; a commit in flight was cut off";
   recovery.preserved_as = name_of(report.tail_saved_as);
   return recovery;
+}
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
 }
 
 void write(const SessionRecovery& recovery, std::int64_t now, schema::Recovery::Builder record) {

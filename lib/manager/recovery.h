@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "session/manager.h"
 
@@ -15,6 +16,9 @@ class Core;
 
 // What opening a Writer had to do after a crash; nothing after a clean close.
 [[nodiscard]] std::optional<SessionRecovery> crash_recovery(const OpenReport& report);
+
+// Of a path. Names are kept, as a file may be moved with its directory.
+[[nodiscard]] std::string name_of(const std::string& path);
 
 void write(const SessionRecovery& recovery, std::int64_t now, schema::Recovery::Builder record);
 

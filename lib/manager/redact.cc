@@ -51,8 +51,8 @@ bool names_a_secret(std::string_view name, std::span<const std::string> more) {
                      [&](const std::string& part) { return contains(upper(part)); });
 }
 
-void redact(schema::ExecutionContext::Builder context, std::span<const std::string> more) {
-  for (auto variable : context.getEnvironment()) {
+void redact(capnp::List<schema::Property>::Builder environment, std::span<const std::string> more) {
+  for (auto variable : environment) {
     if (names_a_secret(store::to_string(variable.getName().asReader()), more)) {
       variable.setValue(kRedacted);
     }

@@ -15,6 +15,6 @@ inline constexpr const char* kRedacted = "[redacted]";
 // matter.
 [[nodiscard]] bool names_a_secret(std::string_view name, std::span<const std::string> more);
 
-void redact(schema::ExecutionContext::Builder context, std::span<const std::string> more);
+void redact(capnp::List<schema::Property>::Builder environment, std::span<const std::string> more);
 
 }  // namespace session::manager

@@ -22,14 +22,23 @@ CheckpointOptions automatic(schema::Trigger trigger, double amount, std::string 
   return options;
 }
 
+// A session goes on from there, so its tasks are read before anything is done.
+void require_readable(const Snapshot& target) {
+  for (Cursor at = target.cursor(Table::kTasks); at.valid(); at.next()) (void)at.record();
+}
+
+ErrorCode code_of(const std::exception& error) {
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  return ours != nullptr ? ours->code() : ErrorCode::kInternal;
+}
+
 }  // namespace
 
 void Core::failed(const std::exception& error) {
   ++failed_saves_;
   save_at_changes_ = change_->changes() +
                      (config_.auto_save_changes != 0 ? config_.auto_save_changes : kRetryChanges);
-  const auto* ours = dynamic_cast<const Error*>(&error);
-  tell(SaveFailed{ours != nullptr ? ours->code() : ErrorCode::kInternal, error.what(), false});
+  tell(SaveFailed{code_of(error), error.what(), false});
 }
 
 // The one way to the disk. Under the lock, outside units. A failure leaves everything in memory.
@@ -40,7 +49,7 @@ CommitResult Core::commit(const std::string& message, const CheckpointOptions* c
   options.keep_on_failure = true;
   CommitResult result;
   const std::size_t before = change_->savepoint();
-  const std::size_t events = events_.size();
+  const std::size_t events = events_.mark();
   try {
     if (checkpoint != nullptr) {
       store_statistics();
@@ -51,7 +60,7 @@ CommitResult Core::commit(const std::string& message, const CheckpointOptions* c
     }
   } catch (const std::exception& error) {
     change_->roll_back_to(before);
-    events_.resize(events);  // no checkpoint was deleted
+    events_.roll_back_to(events);  // no checkpoint was deleted
     failed(error);
     throw;
   }
@@ -124,17 +133,23 @@ CommitResult Core::restore(std::string_view revision) {
   const std::lock_guard lock(mutex_);
   require_open();
   require_no_unit("restoring");
-  const std::uint64_t number = writer_.at(revision).revision();
+  const Snapshot target = writer_.at(revision);
+  const std::uint64_t number = target.revision();
+  require_readable(target);
   if (!change_->empty()) (void)commit({}, nullptr);
-  change_->rollback();
   CommitResult result;
   try {
+    change_->rollback();
     result = writer_.restore(number);
   } catch (...) {
     begin(true);  // the emergency checkpoint may have been made
     throw;
   }
   begin(true);
+  // What was done and how far it is counts from here: the checkpoint before was made just now.
+  completions_ = 0;
+  percent_at_checkpoint_ = table_.counts().percent_done();
+  last_save_ = Clock::now();
   next_message_ = first_free_position(Table::kMessages);
   next_event_ = first_free_position(Table::kEvents);
   tell(Restored{number, result});
@@ -188,7 +203,7 @@ void Core::follow_policy() noexcept {
 void Core::follow_clock() noexcept {
   const Teller teller(*this);
   const std::lock_guard lock(mutex_);
-  if (!is_open_) return;
+  if (!is_usable()) return;
   const Clock::time_point time = Clock::now();
   const auto is_due = [&](Clock::time_point last, nanoseconds interval) {
     return interval > nanoseconds::zero() && time - last >= interval;
@@ -230,12 +245,13 @@ void Core::answer_shutdown_request() noexcept {
   const Teller teller(*this);
   const std::lock_guard lock(mutex_);
   if (!is_open_) return;
-  if (!change_->empty()) try_commit(nullptr);
+  if (change_ && !change_->empty()) try_commit(nullptr);
   tell(ShutdownRequested{});
 }
 
 void Core::close() {
   is_open_ = false;
+  events_.close();
   change_.reset();
   writer_.close();
 }
@@ -247,7 +263,7 @@ void Core::shutdown() {
     require_no_unit("shutting down");
     if (is_open_) {
       // A session that was only looked at stays as it is.
-      if (!change_->empty() || writer_.head().revision() != first_revision_) {
+      if (change_ && (!change_->empty() || writer_.head().revision() != first_revision_)) {
         store_statistics();
         (void)commit({}, nullptr);
       }
@@ -264,11 +280,12 @@ void Core::give_up() noexcept {
   } catch (const std::exception& error) {
     const Teller teller(*this);
     const std::lock_guard lock(mutex_);
-    if (is_open_) tell(SaveFailed{ErrorCode::kIo, error.what(), true});
+    if (is_open_) tell(SaveFailed{code_of(error), error.what(), true});
   } catch (...) {
     // Not ours; there is nobody left to tell.
   }
   background_->stop();
+  const Teller teller(*this);  // what the thread had not told
   try {
     const std::lock_guard lock(mutex_);
     if (is_open_) close();

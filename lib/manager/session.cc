@@ -7,7 +7,6 @@
 #include "lib/convert/time_text.h"
 #include "lib/manager/core.h"
 #include "lib/manager/recovery.h"
-#include "lib/manager/redact.h"
 #include "lib/manager/tracked_file.h"
 #include "lib/store/view.h"
 
@@ -36,9 +35,9 @@ void change_session_record(manager::Core& core, const std::string& key, const Ch
   } else {
     message.initRoot<schema::SessionRecord>();
   }
-  change(message.getRoot<schema::SessionRecord>());
-  core.records().upsert(key, message.getRoot<schema::SessionRecord>().asReader());
-  core.tell(RecordAdded{Table::kSession, key});
+  core.leaving_alone(Table::kSession, key,
+                     [&] { change(message.getRoot<schema::SessionRecord>()); });
+  core.put(Table::kSession, key, message.getRoot<schema::SessionRecord>().asReader());
 }
 
 }  // namespace
@@ -125,9 +124,6 @@ void Session::set_context(const std::function<void(schema::ExecutionContext::Bui
   core_->change([&] {
     change_session_record(*core_, "context", [&](schema::SessionRecord::Builder record) {
       change(record.hasContext() ? record.getContext() : record.initContext());
-      if (core_->config().redact_secrets) {
-        manager::redact(record.getContext(), core_->config().secret_names);
-      }
     });
   });
 }
@@ -159,16 +155,16 @@ bool Session::track_file(const std::string& path, const TrackOptions& options) {
 
 void Session::put(Table table, std::string_view key, AnyRecord record) {
   require_open_table(table);
-  core_->change([&] {
-    core_->records().upsert_any(table, key, record);
-    core_->take_position(table, key);
-    core_->tell(RecordAdded{table, std::string(key)});
-  });
+  core_->change([&] { core_->put(table, key, record); });
 }
 
 bool Session::erase(Table table, std::string_view key) {
   require_open_table(table);
-  return core_->change([&] { return core_->records().erase(table, key); });
+  return core_->change([&] {
+    if (!core_->records().erase(table, key)) return false;
+    core_->tell(RecordErased{table, std::string(key)});
+    return true;
+  });
 }
 
 std::optional<AnyEntry> Session::find(Table table, std::string_view key) const {

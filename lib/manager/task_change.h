@@ -3,6 +3,7 @@
 
 #include <capnp/message.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,12 @@ class TaskChange {
   schema::Task::Builder task_;
 };
 
-[[nodiscard]] std::string execution_key(std::string_view task, std::uint64_t number);
-// Oldest first; copies.
-[[nodiscard]] std::vector<Entry<schema::Execution>> executions_of(Core& core,
-                                                                  std::string_view task);
+inline void set_list(capnp::List<capnp::Text>::Builder list,
+                     const std::vector<std::string>& texts) {
+  for (std::uint32_t i = 0; i < list.size(); ++i) list.set(i, as_text(texts[i]));
+}
+[[nodiscard]] inline std::uint32_t size_of(const std::vector<std::string>& texts) {
+  return static_cast<std::uint32_t>(texts.size());
+}
 
 }  // namespace session::manager

@@ -107,10 +107,6 @@ std::string new_key(std::int64_t now_nanos) {
   return key;
 }
 
-void set_list(capnp::List<capnp::Text>::Builder list, const std::vector<std::string>& texts) {
-  for (std::uint32_t i = 0; i < list.size(); ++i) list.set(i, as_text(texts[i]));
-}
-
 void fill(schema::Task::Builder record, const NewTask& task, std::int64_t now) {
   if (!task.title.empty()) record.setTitle(as_text(task.title));
   if (!task.description.empty()) record.setDescription(as_text(task.description));
@@ -119,7 +115,7 @@ void fill(schema::Task::Builder record, const NewTask& task, std::int64_t now) {
   record.setComplexity(task.complexity);
   record.setEstimatedNanos(task.estimated_nanos);
   if (!task.tags.empty()) {
-    set_list(record.initTags(static_cast<std::uint32_t>(task.tags.size())), task.tags);
+    manager::set_list(record.initTags(manager::size_of(task.tags)), task.tags);
   }
   const auto count = static_cast<std::uint32_t>(task.dependencies.size());
   if (count != 0) {
@@ -213,8 +209,8 @@ void place_beside(Core& core, std::string_view key, const TaskPlace& place) {
 }
 
 void remove_one(Core& core, const std::string& key) {
-  for (const auto& execution : manager::executions_of(core, key)) {
-    core.records().erase(Table::kExecutions, execution.key());
+  for (const std::string& execution : core.executions().keys_of(key)) {
+    core.records().erase(Table::kExecutions, execution);
   }
   core.tasks().erase(key);
   core.tell(TaskRemoved{key});
@@ -253,9 +249,9 @@ std::string TaskManager::create(const NewTask& task) {
     TaskTable& tasks = core_.tasks();
     std::string key = task.key.empty() ? new_key(core_.now()) : task.key;
     if (tasks.get(key)) throw Error(ErrorCode::kExists, "there is a task " + key);
-    check_parent(tasks, key, task.parent);
     TaskChange change(core_);
-    fill(change.task(), task, core_.now());
+    core_.leaving_alone(Table::kTasks, key, [&] { fill(change.task(), task, core_.now()); });
+    check_parent(tasks, key, task.parent);
     change.task().setStatus(schema::TaskStatus::PENDING);
     if (!task.parent.empty()) change.task().setParent(as_text(task.parent));
     change.task().setRank(last_rank(core_, task.parent));
@@ -272,7 +268,7 @@ void TaskManager::edit(std::string_view key,
     const auto before = core_.tasks().require(key);
     const std::set<Edge> edges = edges_of(*before);
     TaskChange change(core_, key);
-    work(change.task());
+    core_.leaving_alone(Table::kTasks, key, [&] { work(change.task()); });
     const auto after = change.task().asReader();
     if (after.getStatus() != before->getStatus() || after.getRank() != before->getRank() ||
         to_string(after.getParent()) != to_string(before->getParent())) {
@@ -379,7 +375,7 @@ std::vector<ChildRef> TaskManager::children(std::string_view parent) const {
 }
 
 std::vector<Entry<schema::Execution>> TaskManager::executions(std::string_view key) const {
-  return core_.look([&] { return manager::executions_of(core_, key); });
+  return core_.look([&] { return core_.executions().of(key); });
 }
 
 std::vector<std::string> TaskManager::ready(std::size_t limit) const {

@@ -22,43 +22,16 @@ void TaskChange::put_as(std::string_view key) {
   const std::int64_t now = core_.now();
   task_.setUpdatedAt(now);
   task_.setUpdatedAtForm(convert::utc_form(now));
+  if (task_.hasPlan()) core_.redact(task_.getPlan().getEnvironment());
   core_.tasks().put(key, task_.asReader());
-}
-
-std::string execution_key(std::string_view task, std::uint64_t number) {
-  constexpr std::size_t kDigits = 6;
-  std::string digits = std::to_string(number);
-  if (digits.size() < kDigits) digits.insert(0, kDigits - digits.size(), '0');
-  return std::string(task) + "#" + digits;
-}
-
-namespace {
-
-// An importer may have begun at 0; from 1 on there are no gaps.
-std::uint64_t next_execution(const Core& core, std::string_view task) {
-  std::uint64_t number = 1;
-  while (core.records().find(Table::kExecutions, execution_key(task, number))) ++number;
-  return number;
-}
-
-}  // namespace
-
-std::vector<Entry<schema::Execution>> executions_of(Core& core, std::string_view task) {
-  std::vector<Entry<schema::Execution>> found;
-  for (std::uint64_t number = 0;; ++number) {
-    const auto entry = core.records().find(Table::kExecutions, execution_key(task, number));
-    if (entry) {
-      found.emplace_back(own(*entry));
-    } else if (number != 0) {
-      return found;
-    }
-  }
 }
 
 }  // namespace manager
 
 using manager::as_text;
 using manager::Core;
+using manager::set_list;
+using manager::size_of;
 using manager::TaskChange;
 using schema::TaskStatus;
 
@@ -69,13 +42,6 @@ const char* word(TaskStatus status) {
                                                              "completed", "failed",      "skipped"};
   const auto index = static_cast<std::size_t>(status);
   return index < kWords.size() ? kWords[index] : "in a status of a later version";
-}
-
-void set_list(capnp::List<capnp::Text>::Builder list, const std::vector<std::string>& texts) {
-  for (std::uint32_t i = 0; i < list.size(); ++i) list.set(i, as_text(texts[i]));
-}
-std::uint32_t size_of(const std::vector<std::string>& texts) {
-  return static_cast<std::uint32_t>(texts.size());
 }
 
 void stamp(schema::StatusDetail::Builder detail, std::int64_t now) {
@@ -96,14 +62,10 @@ struct Closing {
   std::string error = {};
 };
 
-// The open execution, if there is one, is the last.
-void close_execution(Core& core, std::string_view key, schema::Task::Reader task,
+void close_execution(Core& core, const Entry<schema::Execution>& open, schema::Task::Reader task,
                      const Closing& closing) {
-  const std::string name = manager::execution_key(key, manager::next_execution(core, key) - 1);
-  const auto open = core.records().get<schema::Execution>(name);
-  if (!open || (*open)->getStatus() != TaskStatus::IN_PROGRESS) return;
   capnp::MallocMessageBuilder message;
-  message.setRoot(**open);
+  message.setRoot(*open);
   auto record = message.getRoot<schema::Execution>();
   record.setStatus(task.getStatus());
   record.setStatusDetail(task.getStatusDetail());
@@ -119,7 +81,17 @@ void close_execution(Core& core, std::string_view key, schema::Task::Reader task
     set_list(record.initFilesModified(size_of(*closing.files_modified)), *closing.files_modified);
   }
   if (!closing.error.empty()) record.initErrors(1).set(0, as_text(closing.error));
-  core.records().upsert(name, record.asReader());
+  core.executions().put(open.key(), record.asReader());
+}
+
+// One is open, and it is the newest; another program may have left more.
+void close_executions(Core& core, std::string_view key, schema::Task::Reader task,
+                      const Closing& closing) {
+  auto open = core.executions().of(key);
+  std::erase_if(open, [](const auto& one) { return one->getStatus() != TaskStatus::IN_PROGRESS; });
+  for (const auto& one : open) {
+    close_execution(core, one, task, &one == &open.back() ? closing : Closing{});
+  }
 }
 
 void open_execution(Core& core, std::string_view key, const TaskStart& start, std::int64_t now) {
@@ -130,8 +102,7 @@ void open_execution(Core& core, std::string_view key, const TaskStart& start, st
   record.setStartedAt(now);
   record.setStartedAtForm(convert::utc_form(now));
   if (!start.agent_session.empty()) record.setAgentSession(as_text(start.agent_session));
-  core.records().upsert(manager::execution_key(key, manager::next_execution(core, key)),
-                        record.asReader());
+  core.executions().put(core.executions().next_key(key), record.asReader());
 }
 
 // Checks the step and takes it; `fill` sets the details of the new status.
@@ -148,14 +119,14 @@ void enter(Core& core, std::string_view key, TaskStatus to, const Closing& closi
   auto detail = task.initStatusDetail();
   stamp(detail, core.now());
   fill(detail);
-  if (from == TaskStatus::IN_PROGRESS) close_execution(core, key, task.asReader(), closing);
+  if (from == TaskStatus::IN_PROGRESS) close_executions(core, key, task.asReader(), closing);
   change.put();
   core.tell(TaskChanged{std::string(key), from, to});
   if (to == TaskStatus::COMPLETED) core.count_completion();
 }
 
 std::uint32_t failures_of(Core& core, std::string_view key) {
-  const auto executions = manager::executions_of(core, key);
+  const auto executions = core.executions().of(key);
   return static_cast<std::uint32_t>(std::count_if(
       executions.begin(), executions.end(),
       [](const auto& execution) { return execution->getStatus() == TaskStatus::FAILED; }));

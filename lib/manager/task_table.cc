@@ -26,14 +26,16 @@ void TaskTable::stand_on(Transaction& change, bool rescan) {
 }
 
 void TaskTable::scan() {
-  counts_ = {};
+  TaskCounts counts;
+  ready_.rebuild([&](const ReadyIndex::Visit& add) {
+    for (Cursor at = change_->cursor(Table::kTasks); at.valid(); at.next()) {
+      const auto task = at.record().as<schema::Task>();
+      count(counts, facts_of(task), true);
+      add(at.key(), task);
+    }
+  });
+  counts_ = counts;
   last_ranks_.clear();
-  ready_.clear();
-  for (Cursor at = change_->cursor(Table::kTasks); at.valid(); at.next()) {
-    const auto task = at.record().as<schema::Task>();
-    count(facts_of(task), true);
-    ready_.add(at.key(), task);
-  }
 }
 
 std::optional<Entry<schema::Task>> TaskTable::get(std::string_view key) const {
@@ -50,12 +52,12 @@ TaskTable::Facts TaskTable::facts_of(schema::Task::Reader task) {
   return {to_string(task.getParent()), task.getRank(), task.getStatus()};
 }
 
-void TaskTable::count(const std::optional<Facts>& facts, bool add) {
+void TaskTable::count(TaskCounts& counts, const std::optional<Facts>& facts, bool add) {
   if (!facts) return;
   // A status of a later version counts as pending: it is not done.
   auto status = static_cast<std::size_t>(facts->status);
   if (status >= kTaskStatuses) status = 0;
-  std::uint64_t& number = counts_.by_status[status];
+  std::uint64_t& number = counts.by_status[status];
   number = add ? number + 1 : number - 1;
 }
 
@@ -68,8 +70,8 @@ void TaskTable::place(std::string_view key, const std::optional<Facts>& facts, b
 }
 
 void TaskTable::apply(Change change) {
-  count(change.before, false);
-  count(change.after, true);
+  count(counts_, change.before, false);
+  count(counts_, change.after, true);
   if (change.before && change.after && change.before->parent == change.after->parent &&
       change.before->rank == change.after->rank) {
     return;
@@ -93,7 +95,10 @@ void TaskTable::put(std::string_view key, schema::Task::Reader task) {
   log_.push_back(change);
   apply(change);
   ready_.add(key, task);
-  if (is_satisfying(change.after->status)) ready_.satisfied(key);
+  const bool was_running =
+      change.before && change.before->status == schema::TaskStatus::IN_PROGRESS;
+  const bool is_running = change.after->status == schema::TaskStatus::IN_PROGRESS;
+  if (is_satisfying(change.after->status) || (was_running && !is_running)) ready_.release(key);
 }
 
 void TaskTable::erase(std::string_view key) {
@@ -103,7 +108,7 @@ void TaskTable::erase(std::string_view key) {
   change_->erase(Table::kTasks, key);
   log_.push_back(change);
   apply(change);
-  ready_.satisfied(key);
+  ready_.release(key);
 }
 
 void TaskTable::roll_back_to(std::size_t mark) {
@@ -114,7 +119,6 @@ void TaskTable::roll_back_to(std::size_t mark) {
     apply(change);
   }
   // The index has seen what is undone now, in an order that cannot be followed back.
-  ready_.clear();
   ready_.leave_all_out();
 }
 
@@ -159,18 +163,25 @@ bool TaskTable::has_children(std::string_view parent) const {
 }
 
 std::optional<std::int64_t> TaskTable::rank_behind(std::string_view parent) {
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max() - kRankGap;
   auto at = last_ranks_.find(std::string(parent));
   if (at == last_ranks_.end()) {
-    std::int64_t last = 0;
-    visit_children(parent, [&](std::int64_t rank, std::string_view) {
-      last = rank;
-      return true;
-    });
     if (last_ranks_.size() >= kMaxLastRanks) last_ranks_.clear();
-    at = last_ranks_.emplace(parent, last).first;
+    at = last_ranks_.emplace(parent, last_rank(parent)).first;
+  } else if (at->second > kHighest) {
+    at->second = last_rank(parent);  // they may have new ranks since, or be gone
   }
-  if (at->second > std::numeric_limits<std::int64_t>::max() - kRankGap) return std::nullopt;
+  if (at->second > kHighest) return std::nullopt;
   return at->second + kRankGap;
+}
+
+std::int64_t TaskTable::last_rank(std::string_view parent) const {
+  std::int64_t last = 0;
+  visit_children(parent, [&](std::int64_t rank, std::string_view) {
+    last = rank;
+    return true;
+  });
+  return last;
 }
 
 }  // namespace session::manager

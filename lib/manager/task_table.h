@@ -28,7 +28,7 @@ class TaskTable {
   TaskTable& operator=(const TaskTable&) = delete;
 
   // Stands on `change` from now on; `rescan` if anything may be different, else only what was
-  // pending has been saved.
+  // pending has been saved. Throws what reading throws.
   void stand_on(Transaction& change, bool rescan);
 
   // A view: valid until the next change.
@@ -70,10 +70,11 @@ class TaskTable {
   using Place = std::pair<std::int64_t, std::string>;  // rank, key
 
   [[nodiscard]] static Facts facts_of(schema::Task::Reader task);
-  void count(const std::optional<Facts>& facts, bool add);
+  static void count(TaskCounts& counts, const std::optional<Facts>& facts, bool add);
   void place(std::string_view key, const std::optional<Facts>& facts, bool present);
   void apply(Change change);
   void scan();
+  [[nodiscard]] std::int64_t last_rank(std::string_view parent) const;
 
   Transaction* change_ = nullptr;
   TaskCounts counts_;

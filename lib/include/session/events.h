@@ -1,6 +1,7 @@
 #pragma once
 // What a session tells its observers: each change, in the order it happened, when it is done.
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -29,6 +30,11 @@ struct TaskRemoved {
 };
 // A record of another table was written.
 struct RecordAdded {
+  Table table = Table::kMessages;
+  std::string key;
+};
+// Session::erase() took it away.
+struct RecordErased {
   Table table = Table::kMessages;
   std::string key;
 };
@@ -61,9 +67,21 @@ struct Recovered {
   std::string reason;
 };
 
+// Observers were too slow: so many events before this place are not told. What changed is in the
+// session all the same.
+struct EventsDropped {
+  std::uint64_t count = 0;
+};
+
 using SessionEvent =
-    std::variant<TaskCreated, TaskChanged, TaskMoved, TaskRemoved, RecordAdded, Saved, SaveFailed,
-                 CheckpointMade, CheckpointDeleted, Restored, ShutdownRequested, Recovered>;
+    std::variant<TaskCreated, TaskChanged, TaskMoved, TaskRemoved, RecordAdded, RecordErased, Saved,
+                 SaveFailed, CheckpointMade, CheckpointDeleted, Restored, ShutdownRequested,
+                 Recovered, EventsDropped>;
+
+// While an observer is busy so many events of other threads wait; a newer one then drives the
+// oldest out. What one thread changed in one unit while nobody was busy is told whole, however much
+// it is.
+inline constexpr std::size_t kMaxWaitingEvents = 10'000;
 
 // Called outside the session's lock, by one thread at a time, which is one of those that changed
 // something or the session's own; so a call may return before its events are delivered. It may call

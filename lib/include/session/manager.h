@@ -130,6 +130,7 @@ struct SessionStatus {
   std::uint64_t checkpoints = 0;
   std::uint64_t failed_saves = 0;  // since the last good one
   std::uint64_t observer_failures = 0;
+  std::uint64_t dropped_events = 0;  // that observers were too slow for
   TaskCounts tasks;
 };
 
@@ -159,6 +160,8 @@ class Session {
   std::string add_message(const NewMessage& message);
   std::string add_event(const NewEvent& event);
   void set_value(std::string_view key, std::string_view text, std::string_view media_type = {});
+  // `change` leaves the record alone otherwise: no set_context() inside it. The next one too.
+  // kUsage.
   void set_context(const std::function<void(schema::ExecutionContext::Builder)>& change);
   void set_metadata(const std::function<void(schema::Metadata::Builder)>& change);
   // Reads a file of the workspace and remembers its size, time and SHA-256; of a directory, that it

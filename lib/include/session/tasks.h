@@ -147,6 +147,7 @@ class TaskManager {
   std::string create(const NewTask& task);
   // Changes any field but status, parent and rank, which have calls of their own. A text above 4
   // KiB stands apart from its record and is null here: set it to replace it, to "" to clear it.
+  // `change` may call the session, but must not change this task by other calls: kUsage.
   void edit(std::string_view key, const std::function<void(schema::Task::Builder)>& change);
   void move(std::string_view key, const TaskPlace& place);
   // All children of a parent, in their new order.

@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "tests/support/running_session.h"
 
@@ -22,6 +27,7 @@ struct Word {
   std::string operator()(const TaskMoved& event) const { return event.key + ">" + event.parent; }
   std::string operator()(const TaskRemoved& event) const { return "-" + event.key; }
   std::string operator()(const RecordAdded& event) const { return "record " + event.key; }
+  std::string operator()(const RecordErased& event) const { return "no " + event.key; }
   std::string operator()(const Saved&) const { return "saved"; }
   std::string operator()(const SaveFailed&) const { return "failed"; }
   std::string operator()(const CheckpointMade&) const { return "checkpoint"; }
@@ -29,6 +35,9 @@ struct Word {
   std::string operator()(const Restored&) const { return "restored"; }
   std::string operator()(const ShutdownRequested&) const { return "shutdown"; }
   std::string operator()(const Recovered&) const { return "recovered"; }
+  std::string operator()(const EventsDropped& event) const {
+    return std::to_string(event.count) + " dropped";
+  }
 };
 
 class Events : public ::testing::Test {
@@ -52,7 +61,9 @@ TEST_F(Events, AreToldInTheOrderOfTheChanges) {
   tasks_.edit("b", [](auto task) { task.setTitle("t"); });
   tasks_.remove("b");
   session_.add_message({.text = "m"});
-  EXPECT_EQ(heard(), "+a +b a01 a13 b>a b00 -b record 0000000000 ");
+  EXPECT_TRUE(session_.erase(Table::kMessages, "0000000000"));
+  EXPECT_FALSE(session_.erase(Table::kMessages, "0000000000"));
+  EXPECT_EQ(heard(), "+a +b a01 a13 b>a b00 -b record 0000000000 no 0000000000 ");
   session_.save();
   session_.milestone("m");
   session_.restore("~1");
@@ -85,6 +96,92 @@ TEST_F(Events, AreHeardByTheOthersWhenAnObserverThrows) {
   EXPECT_EQ(session_.status().observer_failures, 2U);
   EXPECT_TRUE(tasks_.get("a"));
   session_.shutdown();  // while `words` is there to hear of it
+}
+
+// One observer that is busy with its first event until it is let go, and what it hears.
+class SlowObserver {
+ public:
+  [[nodiscard]] SessionObserver observer() {
+    return [this](const SessionEvent& event) {
+      std::unique_lock lock(mutex_);
+      threads_.push_back(std::this_thread::get_id());
+      words_.push_back(std::visit(Word(), event));
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return is_free_; });
+    };
+  }
+  void wait_until_busy() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !words_.empty(); });
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    is_free_ = true;
+    changed_.notify_all();
+  }
+  // When the session has been shut down.
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+  [[nodiscard]] std::size_t told_by(std::thread::id thread) const {
+    return static_cast<std::size_t>(std::count(threads_.begin(), threads_.end(), thread));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_free_ = false;
+  std::vector<std::string> words_;
+  std::vector<std::thread::id> threads_;
+};
+
+TEST_F(Events, ThatWaitForASlowObserverAreBoundedAndTheLossIsTold) {
+  session_.unobserve(number_);
+  SlowObserver slow;
+  session_.observe(slow.observer());
+  std::thread caught([&] { tasks_.create({.key = "first"}); });
+  slow.wait_until_busy();
+  constexpr std::size_t kTooMany = 7;
+  for (std::size_t i = 0; i < kMaxWaitingEvents + kTooMany; ++i) {
+    tasks_.create({.key = std::to_string(i)});  // nobody waits for the observer
+  }
+  EXPECT_EQ(session_.status().dropped_events, kTooMany);
+  slow.let_go();
+  caught.join();
+  session_.shutdown();
+  ASSERT_EQ(slow.words().size(), kMaxWaitingEvents + 3);
+  EXPECT_EQ(slow.words()[0], "+first");
+  EXPECT_EQ(slow.words()[1], "7 dropped");
+  for (std::size_t i = 0; i < kMaxWaitingEvents; ++i) {
+    ASSERT_EQ(slow.words()[i + 2], "+" + std::to_string(i + kTooMany));
+  }
+  EXPECT_EQ(slow.words().back(), "saved");
+}
+
+TEST_F(Events, OfOthersHoldNoThreadThatHasToldItsOwn) {
+  session_.unobserve(number_);
+  SlowObserver slow;
+  session_.observe(slow.observer());
+  std::thread caught([&] { tasks_.create({.key = "first"}); });
+  const std::thread::id its_id = caught.get_id();
+  slow.wait_until_busy();
+  for (int i = 0; i < 100; ++i) tasks_.create({});
+  slow.let_go();
+  caught.join();
+  session_.shutdown();
+  EXPECT_EQ(slow.words().size(), 102U);
+  EXPECT_EQ(slow.told_by(its_id), 1U);
+}
+
+TEST_F(Events, OfOneLargeUnitAreToldWhole) {
+  session_.transaction([&](Session::Edit&) {
+    for (std::size_t i = 0; i < kMaxWaitingEvents + 5; ++i) {
+      tasks_.create({.key = "k"});
+      tasks_.remove("k");
+    }
+  });
+  const std::string words = heard();
+  EXPECT_EQ(static_cast<std::size_t>(std::count(words.begin(), words.end(), '+')),
+            kMaxWaitingEvents + 5);
+  EXPECT_EQ(session_.status().dropped_events, 0U);
 }
 
 TEST_F(Events, MayLeadToOtherChanges) {

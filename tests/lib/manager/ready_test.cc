@@ -86,6 +86,21 @@ TEST_F(ReadyTasks, FollowTheOtherTypesOfDependencies) {
   EXPECT_EQ(ready(), "preferred exclusive beside ");
 }
 
+TEST_F(ReadyTasks, AreReadyAgainWhenWhatTheyExcludeLeavesOff) {
+  add("a");
+  add("exclusive", {{"a", DependencyType::EXCLUSIVE}});
+  const auto leave_off = [&](auto call) {
+    tasks_.start("a");
+    EXPECT_EQ(ready(), "");
+    call();
+    EXPECT_NE(ready().find("exclusive"), std::string::npos);
+  };
+  leave_off([&] { tasks_.reset("a"); });
+  leave_off([&] { tasks_.block("a"); });
+  leave_off([&] { tasks_.fail("a"); });
+  leave_off([&] { tasks_.remove("a"); });
+}
+
 TEST_F(ReadyTasks, AreTheSameAfterAnUnitWasUndone) {
   add("a");
   add("b", {{"a"}});
@@ -103,16 +118,21 @@ TEST_F(ReadyTasks, AreTheSameAfterAnUnitWasUndone) {
 // Three candidates and four that wait at most, over a table of its own.
 class SmallReadyIndex : public ::testing::Test {
  protected:
-  void set(const std::string& key, schema::TaskStatus status, const std::string& target = {}) {
+  void set(const std::string& key, schema::TaskStatus status, const std::string& target = {},
+           DependencyType type = DependencyType::PREREQUISITE) {
     auto message = std::make_shared<capnp::MallocMessageBuilder>(64);
     auto task = message->initRoot<schema::Task>();
     task.setStatus(status);
-    if (!target.empty()) task.initDependencies(1)[0].setTarget(target.c_str());
+    if (!target.empty()) {
+      auto dependency = task.initDependencies(1)[0];
+      dependency.setTarget(target.c_str());
+      dependency.setType(type);
+    }
     const auto before = tasks_.find(key);
     if (before != tasks_.end()) index_.drop(key, of(*before->second));
     tasks_[key] = message;
     index_.add(key, of(*message));
-    if (manager::is_satisfying(status)) index_.satisfied(key);
+    if (manager::is_satisfying(status)) index_.release(key);
   }
   static schema::Task::Reader of(capnp::MallocMessageBuilder& message) {
     return message.getRoot<schema::Task>().asReader();
@@ -150,6 +170,40 @@ TEST_F(SmallReadyIndex, KeepsTheBestAndWalksAgainWhenTheyAreUsedUp) {
   EXPECT_EQ(index_.ready(1).at(0), "g");
   set("g", schema::TaskStatus::COMPLETED);
   EXPECT_TRUE(index_.ready(1).empty());
+}
+
+TEST_F(SmallReadyIndex, FindsTheOneBehindMoreThatAreExcludedThanItKeeps) {
+  using schema::TaskStatus;
+  set("running", TaskStatus::IN_PROGRESS);
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    set(numbered("t", i), TaskStatus::PENDING, "running", DependencyType::EXCLUSIVE);
+  }
+  EXPECT_TRUE(index_.ready(1).empty());
+  set("z", TaskStatus::PENDING);
+  EXPECT_EQ(index_.ready(9), std::vector<std::string>{"z"});
+  set("running", TaskStatus::COMPLETED);
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    EXPECT_EQ(index_.ready(1).at(0), numbered("t", i));
+    set(numbered("t", i), TaskStatus::COMPLETED);
+  }
+  EXPECT_EQ(index_.ready(9), std::vector<std::string>{"z"});
+}
+
+TEST_F(SmallReadyIndex, LeavesNobodyOutAfterAWalkThatFailed) {
+  bool is_broken = true;
+  manager::ReadyIndex index([this](std::string_view key) { return find(key); },
+                            [&](const manager::ReadyIndex::Visit& visit) {
+                              for (const auto& [key, task] : tasks_) {
+                                if (is_broken && key == "b") throw Error(ErrorCode::kDamaged, "b");
+                                visit(key, of(*task));
+                              }
+                            },
+                            3, 4);
+  for (const char* key : {"a", "b", "c"}) set(key, schema::TaskStatus::PENDING);
+  index.leave_all_out();
+  EXPECT_EQ(error_of([&] { (void)index.ready(3); }), ErrorCode::kDamaged);
+  is_broken = false;
+  EXPECT_EQ(index.ready(3), (std::vector<std::string>{"a", "b", "c"}));
 }
 
 TEST_F(SmallReadyIndex, ForgetsNobodyWhenMoreWaitThanItKeeps) {

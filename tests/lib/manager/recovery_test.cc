@@ -165,6 +165,7 @@ TEST_F(Recovering, LosesNothingUnlessThatIsAccepted) {
   EXPECT_FALSE(session.recovery()->lost.empty());
   EXPECT_FALSE(session.recovery()->reason.empty());
   EXPECT_EQ(disk_.contents("/d/" + session.recovery()->preserved_as), broken);
+  ASSERT_EQ(recoveries(disk_).size(), 1U) << "the repair's word and ours are one record";
   EXPECT_EQ(recoveries(disk_).at(0).lost, session.recovery()->lost);
   session.tasks().create({.key = "on"});
   session.shutdown();

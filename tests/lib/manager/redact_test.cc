@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <capnp/message.h>
+
 #include <string>
 #include <vector>
 
@@ -51,6 +53,32 @@ TEST(Redaction, KeepsSecretsOutOfTheFileUnlessToldNotTo) {
     const auto bytes = disk.contents(kDiskPath);
     const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     EXPECT_EQ(all.find("sk-1234567890") == std::string_view::npos, redacted);
+  }
+}
+
+std::string value_of(capnp::List<schema::Property>::Reader environment) {
+  return text(environment[0].getValue());
+}
+
+TEST(Redaction, LeavesNoWayForAContextAround) {
+  SimulatedDisk disk;
+  Session session = session_on(disk);
+  capnp::MallocMessageBuilder message;
+  set_two(message.initRoot<schema::SessionRecord>().initContext());
+  session.put(Table::kSession, "context", message.getRoot<schema::SessionRecord>().asReader());
+  EXPECT_EQ(
+      value_of((*session.get<schema::SessionRecord>("context"))->getContext().getEnvironment()),
+      "[redacted]");
+  const auto plan = [](schema::Task::Builder task) {
+    auto variable = task.initPlan().initEnvironment(1)[0];
+    variable.setName("API_KEY");
+    variable.setValue("sk-1234567890");
+  };
+  session.tasks().create({.key = "made", .fill = plan});
+  session.tasks().create({.key = "edited"});
+  session.tasks().edit("edited", plan);
+  for (const char* key : {"made", "edited"}) {
+    EXPECT_EQ(value_of((*session.tasks().get(key))->getPlan().getEnvironment()), "[redacted]");
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <random>
 #include <string>
@@ -245,6 +246,45 @@ TEST_F(Saving, AfterAFailedSyncAcknowledgesNothingMore) {
   }
   EXPECT_EQ(listener_.count<Saved>(), 1U);
   Session next = session_on(disk_);  // the lock has gone with it
+}
+
+TEST_F(Saving, ThatFailsAtTheVeryEndSaysWhy) {
+  std::vector<ErrorCode> final_failures;
+  config_.observer = [&](const SessionEvent& event) {
+    const auto* failed = std::get_if<SaveFailed>(&event);
+    if (failed != nullptr && failed->is_final) final_failures.push_back(failed->code);
+  };
+  {
+    Session session = Session::open(config_);
+    session.save();
+    session.tasks().create({.key = "a"});
+    disk_.fail({.kind = DiskCall::kSync});
+    EXPECT_EQ(error_of([&] { session.save(); }), ErrorCode::kIo);
+  }
+  EXPECT_EQ(final_failures, std::vector<ErrorCode>{ErrorCode::kPoisoned});
+}
+
+TEST_F(Saving, ByItselfTakesNoSignalsOfTheProgram) {
+  config_.policy->auto_save_interval = milliseconds(5);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  const std::thread::id mine = std::this_thread::get_id();
+  config_.observer = [&](const SessionEvent& event) {
+    if (!std::holds_alternative<Saved>(event) || std::this_thread::get_id() == mine) return;
+    pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    listener_.observer()(event);
+  };
+  Session session = Session::open(config_);
+  session.tasks().create({.key = "a"});
+  listener_.wait_for<Saved>();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, SIGALRM}) {
+    EXPECT_EQ(sigismember(&blocked, signal), 1) << signal;
+  }
+  for (const int fault : {SIGSEGV, SIGBUS}) EXPECT_EQ(sigismember(&blocked, fault), 0) << fault;
+  sigset_t own;
+  pthread_sigmask(SIG_SETMASK, nullptr, &own);
+  EXPECT_EQ(sigismember(&own, SIGTERM), 0) << "the program's own threads take them";
+  session.shutdown();
 }
 
 TEST_F(Saving, ThatFailsAtTheVeryEndIsTold) {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/support/damage.h"
 #include "tests/support/running_session.h"
 #include "tests/support/session_state.h"
 
@@ -97,6 +99,26 @@ TEST_F(RunningSession, LeavesTheParityPolicyAlone) {
   EXPECT_EQ((*stored)->getPolicy().getParityPercent(), 5U);
 }
 
+TEST_F(RunningSession, DoesNothingByItselfOnceItWasTold) {
+  SessionPolicy nothing;
+  nothing.auto_save_interval = nothing.auto_checkpoint_interval = nanoseconds::zero();
+  for (const std::uint32_t parity : {0, 5}) {
+    SimulatedDisk disk;
+    CreateOptions options = creating_on(disk);
+    options.parity_percent = parity;
+    { Writer writer = Writer::create(kDiskPath, options); }
+    SessionConfig config = config_on(disk);
+    config.policy = nothing;
+    { Session session = Session::open(config); }
+    config.policy.reset();
+    Session session = Session::open(config);
+    EXPECT_EQ(session.policy(), nothing) << parity;
+    EXPECT_EQ(session.status().unsaved_changes, 0U);
+    const Snapshot head = read_on(disk).head();
+    EXPECT_EQ((*head.get<schema::Upkeep>("policy"))->getPolicy().getParityPercent(), parity);
+  }
+}
+
 TEST_F(RunningSession, SavesWhatChangedAndNothingWhenNothingDid) {
   Session session = session_on(disk_);
   session.save();
@@ -159,6 +181,32 @@ TEST_F(RunningSession, GivesEachMessageAPositionOfItsOwn) {
             }),
             ErrorCode::kUsage);
   EXPECT_FALSE(session.get<schema::Message>("next"));
+  EXPECT_EQ(error_of([&] {
+              session.put(Table::kMessages, "12345678901",
+                          message.getRoot<schema::Message>().asReader());
+            }),
+            ErrorCode::kUsage)
+      << "no position behind it would be left";
+  EXPECT_EQ(session.add_message({.text = "nine"}), "0000000009");
+}
+
+TEST_F(RunningSession, LosesNoContextSetInsideAnother) {
+  Session session = session_on(disk_);
+  const auto inner = [](auto context) { context.setWorkingDirectory("/inner"); };
+  EXPECT_EQ(error_of([&] {
+              session.set_context([&](auto context) {
+                context.setWorkingDirectory("/outer");
+                session.set_context(inner);
+              });
+            }),
+            ErrorCode::kUsage);
+  EXPECT_FALSE(session.get<schema::SessionRecord>("context"));
+  session.set_metadata([&](auto metadata) {
+    metadata.setName("n");
+    session.set_context(inner);
+  });
+  EXPECT_TRUE(session.get<schema::SessionRecord>("context"));
+  EXPECT_TRUE(session.get<schema::SessionRecord>("metadata"));
 }
 
 TEST_F(RunningSession, CheckpointsSayWhatMadeThem) {
@@ -206,6 +254,95 @@ TEST_F(RunningSession, RestoresAfterSavingAndAnEmergencyCheckpoint) {
   ASSERT_EQ(checkpoints.size(), 1U);
   EXPECT_EQ(checkpoints[0].trigger, schema::Trigger::BEFORE_RESTORE);
   EXPECT_TRUE(reader.at(checkpoints[0].revision).get<schema::Task>("b"));
+}
+
+TEST_F(RunningSession, CountsAnewAfterARestore) {
+  SessionConfig config = config_on(disk_);
+  config.policy->checkpoint_every_completions = 3;
+  Session session = Session::open(config);
+  for (int i = 0; i < 10; ++i) session.tasks().create({});
+  const std::string start = std::to_string(session.save().revision);
+  const auto finish = [](Session& one, int count) {
+    for (int i = 0; i < count; ++i) one.tasks().complete(*one.tasks().next());
+  };
+  finish(session, 2);
+  session.restore(start);
+  finish(session, 2);
+  EXPECT_EQ(session.status().checkpoints, 0U) << "what was done before is undone";
+  finish(session, 1);
+  EXPECT_EQ(session.status().checkpoints, 1U);
+  session.restore(start);
+  session.shutdown();
+
+  config.policy = by_hand();
+  config.policy->checkpoint_every_percent = 25;
+  Session next = Session::open(config);
+  finish(next, 3);
+  ASSERT_EQ(next.status().checkpoints, 1U);
+  next.restore(start);
+  finish(next, 3);
+  EXPECT_EQ(next.status().checkpoints, 2U) << "from where it went back to";
+}
+
+// Old pages that nobody needs before they are restored.
+TEST_F(RunningSession, StaysAsItIsWhenWhatToRestoreIsDamaged) {
+  std::uint64_t old = 0;
+  std::uint64_t end_of_old = 0;
+  {
+    Writer writer = create_on(disk_);
+    for (const char* title : {"old", "new"}) {
+      auto change = writer.begin();
+      for (std::uint64_t i = 0; i < 60; ++i) {
+        put_task(change, numbered("t", i), {.title = std::string(60, 't') + title});
+      }
+      const std::uint64_t revision = change.commit(folded()).revision;
+      if (old == 0) {
+        old = revision;
+        end_of_old = writer.head().info().offset;
+      }
+    }
+  }
+  const FileBytes whole = disk_.contents(kDiskPath);
+  int tried = 0;
+  for (const FramePlace& frame : frames_in(whole)) {
+    if (frame.offset >= end_of_old) break;
+    FileBytes bytes = whole;
+    zero_block(bytes, frame.offset + frame.size / 2, 8);
+    SimulatedDisk disk;
+    disk.put(kDiskPath, bytes);
+    SessionConfig config = config_on(disk);
+    config.max_repairs = 0;
+    std::optional<Session> opened;
+    if (error_of([&] { opened.emplace(Session::open(config)); }) != ErrorCode::kInternal) continue;
+    Session& session = *opened;
+    const std::uint64_t revision = session.status().revision;
+    const auto code = error_of([&] { session.restore(std::to_string(old)); });
+    if (code == ErrorCode::kInternal) continue;  // not a page that is needed
+    ++tried;
+    EXPECT_EQ(code, ErrorCode::kDamaged);
+    EXPECT_EQ(session.status().revision, revision) << "nothing was done";
+    EXPECT_EQ(session.tasks().counts().total(), 60U);
+    session.tasks().complete("t000000");
+    session.save();
+    EXPECT_EQ((*session.tasks().get("t000000"))->getStatus(), schema::TaskStatus::COMPLETED);
+  }
+  EXPECT_GT(tried, 5);
+}
+
+TEST_F(RunningSession, GoesOnInMemoryWhenARestoreCannotCutTheFile) {
+  Session session = session_on(disk_);
+  session.tasks().create({.key = "a"});
+  session.save();
+  session.transaction([&](Session::Edit& edit) {  // its large text is in the file by now
+    session.tasks().create({.key = "b", .description = std::string(2'000'000, 'd')});
+    edit.rollback();
+  });
+  disk_.fail({.kind = DiskCall::kTruncate});
+  EXPECT_EQ(error_of([&] { session.restore("1"); }), ErrorCode::kIo);
+  EXPECT_TRUE(session.tasks().get("a"));
+  session.tasks().create({.key = "c"});
+  EXPECT_EQ(session.tasks().counts().total(), 2U);
+  EXPECT_EQ(error_of([&] { session.save(); }), ErrorCode::kPoisoned);
 }
 
 TEST_F(RunningSession, ShutsDownOnceAndForAll) {

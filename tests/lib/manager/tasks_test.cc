@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -260,6 +262,122 @@ TEST_F(Tasks, OpenAnExecutionWhenTheyStartAndCloseItWhenTheyLeaveOff) {
   EXPECT_EQ(executions[0]->getMemoryBytes(), 8U);
   EXPECT_GT(executions[0]->getCompletedAt(), executions[0]->getStartedAt());
   EXPECT_EQ(executions[2]->getStatus(), TaskStatus::COMPLETED);
+}
+
+// What another program left of executions: its numbers have gaps, and one is open.
+class OthersExecutions : public ::testing::Test {
+ protected:
+  static void put(Transaction& change, const std::string& key, TaskStatus status) {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<schema::Execution>().setStatus(status);
+    change.upsert(key, message.getRoot<schema::Execution>().asReader());
+  }
+  static SimulatedDisk with_gaps() {
+    SimulatedDisk disk;
+    Writer writer = create_on(disk);
+    auto change = writer.begin();
+    put_task(change, "a", {});
+    put_task(change, "a#1", {});
+    for (const char* key : {"a#000000", "a#000003", "a#1#000001", "a#1000000", "a#x"}) {
+      put(change, key, TaskStatus::FAILED);
+    }
+    put(change, "a#000002", TaskStatus::IN_PROGRESS);
+    (void)change.commit();
+    return disk;
+  }
+};
+
+TEST_F(OthersExecutions, WithGapsAreFoundFollowedAndRemoved) {
+  SimulatedDisk disk = with_gaps();
+  Session session = session_on(disk);
+  TaskManager& tasks = session.tasks();
+  const auto all = [&] {
+    std::string keys;
+    for (const auto& one : tasks.executions("a")) {
+      const bool is_open = one->getStatus() == TaskStatus::IN_PROGRESS;
+      keys += std::string(one.key()) + (is_open ? "? " : " ");
+    }
+    return keys;
+  };
+  EXPECT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 ");
+  tasks.start("a");
+  const std::uint64_t started = session.save().revision;
+  EXPECT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 a#1000001? ");
+  tasks.complete("a", {.used = {.cpu_nanos = 7}});
+  EXPECT_EQ(all(), "a#000000 a#000002 a#000003 a#1000000 a#1000001 ");
+  EXPECT_EQ(tasks.executions("a")[4]->getCpuNanos(), 7);
+  EXPECT_EQ(tasks.executions("a")[1]->getCpuNanos(), 0) << "nobody knows what that one used";
+  session.restore(std::to_string(started));
+  tasks.fail("a");
+  EXPECT_EQ((*tasks.get("a"))->getStatusDetail().getRetryCount(), 3U);
+  EXPECT_EQ(all(), "a#000000 a#000002 a#000003 a#1000000 a#1000001 ");
+  tasks.remove("a");
+  EXPECT_EQ(all(), "");
+  EXPECT_EQ(tasks.executions("a#1").size(), 1U) << "another task's";
+}
+
+TEST_F(Tasks, CloseAnExecutionThatWasStartedBehindAGap) {
+  add("a");
+  for (int i = 0; i < 3; ++i) {
+    tasks_.start("a");
+    tasks_.fail("a");
+  }
+  EXPECT_TRUE(session_.erase(Table::kExecutions, "a#000001"));
+  tasks_.start("a");
+  tasks_.complete("a");
+  const auto executions = tasks_.executions("a");
+  ASSERT_EQ(executions.size(), 3U);
+  EXPECT_EQ(executions[2].key(), "a#000004");
+  EXPECT_EQ(executions[2]->getStatus(), TaskStatus::COMPLETED);
+}
+
+TEST_F(Tasks, AreNotChangedInsideTheirOwnEdit) {
+  add("a");
+  const auto refused = [&](auto inside) {
+    EXPECT_EQ(error_of([&] {
+                tasks_.edit("a", [&](schema::Task::Builder task) {
+                  task.setTitle("edited");
+                  inside();
+                });
+              }),
+              ErrorCode::kUsage);
+    EXPECT_EQ(status("a"), TaskStatus::PENDING);
+    EXPECT_EQ(text((*tasks_.get("a"))->getTitle()), "a") << "neither of the two changes";
+  };
+  refused([&] { tasks_.start("a"); });
+  refused([&] { tasks_.remove("a"); });
+  refused([&] { tasks_.edit("a", [](auto task) { task.setNotes("n"); }); });
+  EXPECT_EQ(error_of([&] {
+              tasks_.create({.key = "b", .fill = [&](schema::Task::Builder) { add("b"); }});
+            }),
+            ErrorCode::kUsage);
+  EXPECT_EQ(order(), "a ");
+  tasks_.edit("a", [&](schema::Task::Builder task) {
+    task.setTitle("with another");
+    add("c");
+  });
+  EXPECT_EQ(text((*tasks_.get("a"))->getTitle()), "with another");
+  EXPECT_EQ(order(), "a c ");
+}
+
+TEST_F(Tasks, GetRanksOfTheirOwnAgainWhenTheNumbersHadEnded) {
+  SimulatedDisk disk;
+  {
+    Writer writer = create_on(disk);
+    auto change = writer.begin();
+    put_task(change, "huge", {.rank = std::numeric_limits<std::int64_t>::max() - 5});
+    (void)change.commit();
+  }
+  Session session = session_on(disk);
+  TaskManager& tasks = session.tasks();
+  for (const char* key : {"b", "c"}) tasks.create({.key = key});
+  tasks.remove("huge");
+  session.save();
+  tasks.create({.key = "d"});
+  EXPECT_EQ(session.status().unsaved_changes, 1U) << "no other got a new rank";
+  const auto children = tasks.children("");
+  ASSERT_EQ(children.size(), 3U);
+  EXPECT_EQ(children[2].key, "d");
 }
 
 TEST_F(Tasks, NeverDependOnThemselvesOrOnNobody) {

@@ -1,0 +1,59 @@
+#pragma once
+// The events of a session on their way to its observers, in their order, by one thread at a time.
+//
+// A thread that has something to tell tells what waits, its own included, and no more: what others
+// add meanwhile goes to the session's own thread, so that a slow observer holds nobody for ever.
+// While one thread is telling, the others go on and their events wait; only so many do, the oldest
+// are dropped for newer ones, and observers hear how many.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "session/events.h"
+
+namespace session::manager {
+
+class EventQueue {
+ public:
+  // ---- under the session's lock
+  void push(SessionEvent event);
+  [[nodiscard]] std::size_t mark() const { return events_.size(); }
+  void roll_back_to(std::size_t mark) { events_.resize(mark); }
+  // From now on whoever tells goes on to the end: nothing is added any more.
+  void close() { is_closed_ = true; }
+  std::uint64_t observe(SessionObserver call);
+  void unobserve(std::uint64_t number);
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+  // Lets the lock go while observers are called; outside units. True if something is left that no
+  // thread is about to tell.
+  [[nodiscard]] bool tell(std::unique_lock<std::recursive_mutex>& lock) noexcept;
+
+ private:
+  struct Observer {
+    std::uint64_t number;
+    SessionObserver call;
+  };
+  using Observers = std::vector<Observer>;
+
+  void drop_oldest();
+  [[nodiscard]] SessionEvent next();
+
+  std::deque<SessionEvent> events_;
+  std::shared_ptr<const Observers> observers_ = std::make_shared<Observers>();
+  std::uint64_t next_number_ = 1;
+  std::uint64_t failures_ = 0;
+  std::uint64_t dropped_ = 0;       // in all
+  std::uint64_t dropped_told_ = 0;  // of them, observers have heard
+  std::thread::id teller_;          // none: nobody is telling
+  std::size_t batch_ = 0;           // how many it still has to tell
+  bool is_closed_ = false;
+};
+
+}  // namespace session::manager
