@@ -191,7 +191,7 @@ class Core {
   std::uint64_t next_message_ = 0;
   std::uint64_t next_event_ = 0;
 
-  EventQueue events_;
+  EventQueue events_{config_.max_waiting_events};
 
   SessionStatistics statistics_;  // without what runs on by itself: time and calls
   std::uint64_t first_revision_ = 0;

@@ -1,6 +1,7 @@
 #include "lib/manager/event_queue.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace session::manager {
@@ -12,29 +13,49 @@ void EventQueue::push(SessionEvent event) {
 
 std::uint64_t EventQueue::observe(SessionObserver call) {
   auto observers = std::make_shared<Observers>(*observers_);
-  observers->push_back({next_number_, std::move(call)});
+  observers->push_back({next_number_, std::move(call), std::make_shared<std::atomic<bool>>(false)});
   observers_ = std::move(observers);
   return next_number_++;
 }
 
 void EventQueue::unobserve(std::uint64_t number) {
   auto observers = std::make_shared<Observers>(*observers_);
-  std::erase_if(*observers, [&](const Observer& observer) { return observer.number == number; });
+  std::erase_if(*observers, [&](const Observer& observer) {
+    if (observer.number == number) *observer.is_gone = true;  // also for who is telling now
+    return observer.number == number;
+  });
   observers_ = std::move(observers);
 }
 
 void EventQueue::drop_oldest() {
-  for (; events_.size() > kMaxWaitingEvents; events_.pop_front()) ++dropped_;
+  for (; events_.size() > max_waiting_; events_.pop_front()) ++dropped_;
 }
 
-SessionEvent EventQueue::next() {
+EventQueue::Events EventQueue::take_batch() {
+  const std::size_t count = is_closed_ ? events_.size() : std::min(batch_, events_.size());
+  const auto end = events_.begin() + static_cast<std::ptrdiff_t>(count);
+  Events batch(std::move_iterator(events_.begin()), std::move_iterator(end));
+  events_.erase(events_.begin(), end);
+  batch_ = 0;
   if (dropped_ != dropped_told_) {
-    return EventsDropped{dropped_ - std::exchange(dropped_told_, dropped_)};
+    batch.emplace_front(EventsDropped{dropped_ - std::exchange(dropped_told_, dropped_)});
   }
-  SessionEvent event = std::move(events_.front());
-  events_.pop_front();
-  if (batch_ != 0) --batch_;
-  return event;
+  return batch;
+}
+
+std::uint64_t EventQueue::tell_all(const Events& events, const Observers& observers) {
+  std::uint64_t failures = 0;
+  for (const SessionEvent& event : events) {
+    for (const Observer& observer : observers) {
+      if (*observer.is_gone) continue;
+      try {
+        observer.call(event);
+      } catch (...) {
+        ++failures;  // an observer's trouble is not the session's
+      }
+    }
+  }
+  return failures;
 }
 
 bool EventQueue::tell(std::unique_lock<std::recursive_mutex>& lock) noexcept {
@@ -45,17 +66,10 @@ bool EventQueue::tell(std::unique_lock<std::recursive_mutex>& lock) noexcept {
   teller_ = std::this_thread::get_id();
   batch_ = events_.size();
   while (!events_.empty() && (batch_ != 0 || is_closed_)) {
-    const SessionEvent event = next();
+    const Events batch = take_batch();
     const auto observers = observers_;
     lock.unlock();
-    std::uint64_t failures = 0;
-    for (const Observer& observer : *observers) {
-      try {
-        observer.call(event);
-      } catch (...) {
-        ++failures;  // an observer's trouble is not the session's
-      }
-    }
+    const std::uint64_t failures = tell_all(batch, *observers);
     lock.lock();
     failures_ += failures;
   }

@@ -69,6 +69,13 @@ void check(const SessionPolicy& policy) {
 
 void check(const SessionConfig& config) {
   if (config.path.empty()) wrong("path", "must name the session's file");
+  if (config.max_waiting_events == 0) wrong("max_waiting_events", "must be at least 1");
+  if (config.prefer_whole && !config.accept_loss) {
+    wrong("prefer_whole", "goes back behind what was saved last; accept_loss has to allow that");
+  }
+  if (config.start_anew && !(config.accept_loss && config.create)) {
+    wrong("start_anew", "gives up everything; accept_loss and create have to allow that");
+  }
   if (config.policy) check(*config.policy);
 }
 

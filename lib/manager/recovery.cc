@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "lib/convert/time_text.h"
+#include "lib/io/file.h"
 #include "lib/manager/core.h"
+#include "lib/store/writer_core.h"
 #include "session/repair.h"
 
 namespace session::manager {
@@ -32,12 +34,25 @@ std::vector<std::string> losses(const RepairReport& report) {
   return lost;
 }
 
-SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) {
+RepairReport repair_within(const SessionConfig& config) {
   RepairOptions options;
-  options.accept_loss = config.accept_loss;
   options.files = config.files;
   options.clock = config.clock;
-  const RepairReport report = repair(config.path, options);
+  options.accept_loss = config.accept_loss && !config.prefer_whole;
+  RepairReport report = repair(config.path, options);
+  if (!report.refused || !config.accept_loss || options.accept_loss) return report;
+  options.accept_loss = true;
+  if (report.verdict == RepairVerdict::kLossy) {
+    options.from = "head";  // of those that are whole
+    report = repair(config.path, options);
+    if (!report.refused) return report;
+    options.from.clear();
+  }
+  return repair(config.path, options);
+}
+
+SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) {
+  const RepairReport report = repair_within(config);
   if (report.refused) {
     throw Error(ErrorCode::kDamaged,
                 damage.message() + "; a repair would lose " +
@@ -50,9 +65,44 @@ SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) 
   recovery.recovered_to = report.revision;
   recovery.reason = damage.message();
   recovery.method = "repair: " + std::string(repair_verdict_name(report.verdict));
+  for (const RepairAction& action : report.actions) {
+    if (action.step == RepairStep::kFrom) recovery.method += ", " + action.message;
+  }
   recovery.lost = losses(report);
   recovery.preserved_as = name_of(report.backup);
   return recovery;
+}
+
+// The last resort: what stands there is set aside whole, and a new session takes its name.
+SessionRecovery set_aside(const SessionConfig& config, const Error& damage) {
+  io::FileSystem& files = config.files != nullptr ? *config.files : io::system_files();
+  const std::string path = files.real_path(config.path);
+  const auto lock = files.lock(path);
+  (void)files.open(path,
+                   io::OpenMode::kRead);  // throws for a directory: that is no session to lose
+  const std::int64_t now = config.clock ? config.clock() : store::system_nanos();
+  const std::string aside = path + ".damaged-" + std::to_string(now);
+  files.rename_new(path, aside);
+  files.sync_directory(path);
+  SessionRecovery recovery;
+  recovery.reason = damage.message();
+  recovery.method = "started anew";
+  recovery.lost = {"everything that was in " + name_of(aside)};
+  recovery.preserved_as = name_of(aside);
+  return recovery;
+}
+
+SessionRecovery put_in_order(const SessionConfig& config, const Error& damage, bool may_repair) {
+  if (may_repair) {
+    try {
+      return repair_damage(config, damage);
+    } catch (const Error& error) {
+      const bool is_lost =
+          error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kNotASession;
+      if (!is_lost || !config.start_anew) throw;
+    }
+  }
+  return set_aside(config, damage);
 }
 
 }  // namespace
@@ -67,8 +117,10 @@ std::unique_ptr<Core> open_core(const SessionConfig& config) {
       // A destroyed header looks like no session at all; repair knows better.
       const bool may_be_damaged =
           error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kNotASession;
-      if (!may_be_damaged || repairs == config.max_repairs) throw;
-      recovery = repair_damage(config, error);
+      const bool may_repair = repairs < config.max_repairs;
+      if (!may_be_damaged || repairs > config.max_repairs) throw;
+      if (!may_repair && !config.start_anew) throw;
+      recovery = put_in_order(config, error, may_repair);
     }
   }
 }

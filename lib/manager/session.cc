@@ -8,6 +8,7 @@
 #include "lib/manager/core.h"
 #include "lib/manager/recovery.h"
 #include "lib/manager/tracked_file.h"
+#include "lib/manager/validation.h"
 #include "lib/store/view.h"
 
 namespace session {
@@ -70,6 +71,10 @@ SessionStatus Session::status() const {
 }
 Snapshot Session::saved() const {
   return core_->saved();
+}
+
+ValidationReport Session::validate(const ValidationOptions& options) const {
+  return manager::validate(*core_, options);
 }
 
 std::string Session::add_message(const NewMessage& message) {

@@ -1,4 +1,5 @@
-// The example agent does what its first lines say. SESSIONTOOL_KILLS: how often it is killed.
+// The example agent does what its first lines say. It is killed 25 times; SESSIONTOOL_EXHAUSTIVE=1:
+// 500 times; SESSIONTOOL_KILLS: so often.
 
 #include <gtest/gtest.h>
 
@@ -13,6 +14,7 @@
 
 #include "session/reader.h"
 #include "session/verify.h"
+#include "tests/support/exhaustive.h"
 #include "tests/support/records.h"
 #include "tests/support/run_program.h"
 #include "tests/support/seed.h"
@@ -51,7 +53,8 @@ class ExampleAgent : public ::testing::Test {
 
 TEST_F(ExampleAgent, KeepsEveryAcknowledgedSaveHoweverOftenItIsKilled) {
   const char* wanted = std::getenv("SESSIONTOOL_KILLS");
-  const int kills = wanted != nullptr ? std::atoi(wanted) : 25;
+  const int usual = is_exhaustive() ? 500 : 25;
+  const int kills = wanted != nullptr ? std::atoi(wanted) : usual;
   const std::string tasks = std::to_string(4 * kills + 20);
   std::mt19937_64 random(random_seed());
   int killed = 0;

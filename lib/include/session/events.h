@@ -1,7 +1,6 @@
 #pragma once
 // What a session tells its observers: each change, in the order it happened, when it is done.
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -78,15 +77,13 @@ using SessionEvent =
                  SaveFailed, CheckpointMade, CheckpointDeleted, Restored, ShutdownRequested,
                  Recovered, EventsDropped>;
 
-// While an observer is busy so many events of other threads wait; a newer one then drives the
-// oldest out. What one thread changed in one unit while nobody was busy is told whole, however much
-// it is.
-inline constexpr std::size_t kMaxWaitingEvents = 10'000;
-
 // Called outside the session's lock, by one thread at a time, which is one of those that changed
 // something or the session's own; so a call may return before its events are delivered. It may call
 // the session. What it throws is counted and dropped. It is called until it is taken away or the
 // session has gone, so it must live as long.
+//
+// While an observer is busy, SessionConfig::max_waiting_events of other threads wait; beyond that
+// the oldest are dropped. What a thread changed while nobody was busy is told whole, however much.
 using SessionObserver = std::function<void(const SessionEvent&)>;
 
 }  // namespace session

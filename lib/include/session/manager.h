@@ -28,6 +28,7 @@
 
 #include "session/events.h"
 #include "session/tasks.h"
+#include "session/validation.h"
 #include "session/writer.h"
 
 namespace session {
@@ -61,11 +62,17 @@ struct SessionConfig {
   // kept as "[redacted]". Parts of further names, in any case.
   bool redact_secrets = true;
   std::vector<std::string> secret_names = {};
-  // How often a damaged file is repaired on opening, before it is given up (0: never), and whether
-  // a repair may lose something. The damaged file is kept beside it.
+  // A damaged file is repaired on opening, at most so often before it is given up (0: never); it is
+  // kept beside the repaired one. In this order: parity and what else loses nothing; with
+  // `accept_loss` what is left of the newest state, put together, or, to have no state that never
+  // was, `prefer_whole` the newest revision that is whole (a commit or a checkpoint), however old;
+  // and when not even that can be had, `start_anew` a new session, the old file being set aside.
   std::uint32_t max_repairs = 1;
   bool accept_loss = false;
-  SessionObserver observer = {};  // there from the first event on
+  bool prefer_whole = false;
+  bool start_anew = false;
+  SessionObserver observer = {};             // there from the first event on
+  std::size_t max_waiting_events = 100'000;  // for a slow one; some 100 bytes each
   io::FileSystem* files = nullptr;
   std::function<std::int64_t()> clock = {};  // nanoseconds since 1970; empty: the system's
 };
@@ -99,7 +106,7 @@ struct SessionRecovery {
   std::uint64_t recovered_to = 0;   // the revision that the session goes on from
   std::uint64_t bytes_ignored = 0;  // of a commit in flight
   std::string reason;
-  std::string method;             // "continue", or "repair: " and its verdict
+  std::string method;             // "continue", "repair: " and its verdict, or "started anew"
   std::vector<std::string> lost;  // a sentence each
   std::string preserved_as;       // the name, beside the session, of the file with what was cut off
                                   // or damaged
@@ -180,6 +187,9 @@ class Session {
   }
   // As it was saved last.
   [[nodiscard]] Snapshot saved() const;
+  // Looks for what is wrong in it; other calls wait until its meaning has been checked. Throws kIo,
+  // kInterrupted.
+  [[nodiscard]] ValidationReport validate(const ValidationOptions& options = {}) const;
 
   // Everything `work` does with this session and its tasks, in this thread, happens whole or not at
   // all: an exception undoes it and goes on, Edit::rollback() undoes it quietly. Other threads

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "tests/support/running_session.h"
 #include "tests/support/seed.h"
 #include "tests/support/session_state.h"
+#include "tests/support/temp_dir.h"
 
 namespace session::test {
 namespace {
@@ -170,6 +173,92 @@ TEST_F(Recovering, LosesNothingUnlessThatIsAccepted) {
   session.tasks().create({.key = "on"});
   session.shutdown();
   EXPECT_EQ(contradiction_in(read_on(disk_).head()), "");
+}
+
+// The newest state has a page of its own that is lost; the state before has none.
+TEST_F(Recovering, GoesBackToAWholeRevisionIfThatIsPreferred) {
+  {
+    Writer writer = create_on(disk_);
+    for (const char* title : {"old", "new"}) {
+      auto change = writer.begin();
+      for (std::uint64_t i = 0; i < 60; ++i) {
+        put_task(change, numbered("t", i), {.title = std::string(60, 't') + title});
+      }
+      (void)change.commit(folded());
+    }
+  }
+  const FileBytes whole = disk_.contents(kDiskPath);
+  SessionConfig config = config_on(disk_);
+  config.accept_loss = true;
+  int tried = 0;
+  for (const FramePlace& frame : frames_in(whole)) {
+    FileBytes broken = whole;
+    zero_block(broken, frame.offset + frame.size / 2, 8);
+    const auto open_anew = [&](bool prefer_whole) {
+      disk_ = SimulatedDisk();
+      disk_.put(kDiskPath, broken);
+      config.prefer_whole = prefer_whole;
+      return Session::open(config);
+    };
+    const auto titles = [](Session& session) {
+      std::set<std::string> found;
+      for (const ChildRef& child : session.tasks().children("")) {
+        found.insert(text((*session.tasks().get(child.key))->getTitle()).substr(60));
+      }
+      return found;
+    };
+    {
+      Session patched = open_anew(false);
+      if (!patched.recovery() || titles(patched).size() != 2) continue;  // not a page of tasks
+    }
+    ++tried;
+    Session session = open_anew(true);
+    EXPECT_EQ(titles(session), std::set<std::string>{"old"}) << "a state that there was";
+    EXPECT_EQ(session.tasks().counts().total(), 60U);
+    EXPECT_NE(session.recovery()->method.find("revision 2"), std::string::npos)
+        << session.recovery()->method;
+    EXPECT_EQ(recoveries(disk_).size(), 1U);
+    EXPECT_EQ(disk_.contents("/d/" + session.recovery()->preserved_as), broken);
+  }
+  EXPECT_GT(tried, 3);
+}
+
+TEST_F(Recovering, StartsAnewOnlyWhenItIsToldToAndKeepsTheOldFile) {
+  const FileBytes ruin(5'000, std::byte{'x'});
+  disk_.put(kDiskPath, ruin);
+  SessionConfig config = config_on(disk_);
+  config.accept_loss = true;
+  EXPECT_EQ(error_of([&] { (void)Session::open(config); }), ErrorCode::kNotASession);
+  EXPECT_EQ(disk_.contents(kDiskPath), ruin);
+  config.start_anew = true;
+  Session session = Session::open(config);
+  ASSERT_TRUE(session.recovery());
+  EXPECT_EQ(session.recovery()->method, "started anew");
+  EXPECT_EQ(disk_.contents("/d/" + session.recovery()->preserved_as), ruin);
+  EXPECT_EQ(recoveries(disk_).at(0).lost, session.recovery()->lost);
+  session.tasks().create({.key = "a"});
+  session.shutdown();
+  EXPECT_FALSE(Session::open(config).recovery()) << "only once";
+}
+
+TEST_F(Recovering, SetsNothingAsideThatCanBeRepaired) {
+  make_session(disk_);
+  (void)damaged(disk_);
+  SessionConfig config = config_on(disk_);
+  config.accept_loss = config.start_anew = true;
+  Session session = Session::open(config);
+  EXPECT_EQ(session.recovery()->method.rfind("repair: ", 0), 0U) << session.recovery()->method;
+  EXPECT_GT(session.tasks().counts().total(), 0U);
+}
+
+TEST_F(Recovering, SetsNoDirectoryAside) {
+  const TempDir dir;
+  SessionConfig config = config_on(disk_);
+  config.files = nullptr;
+  config.path = dir.path();
+  config.accept_loss = config.start_anew = true;
+  EXPECT_EQ(error_of([&] { (void)Session::open(config); }), ErrorCode::kNotASession);
+  EXPECT_TRUE(std::filesystem::is_directory(dir.path()));
 }
 
 TEST_F(Recovering, IsRefusedForWhatIsNoSession) {

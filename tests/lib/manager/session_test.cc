@@ -25,6 +25,7 @@ TEST_F(RunningSession, IsCreatedOrResumedInOneCall) {
   SessionConfig config = config_on(disk_);
   config.name = "work";
   config.workspace = "/w";
+  config.agent_version = "agent 1.2";
   {
     Session session = Session::open(config);
     EXPECT_EQ(session.add_message({.text = "one"}), "0000000000");
@@ -37,6 +38,10 @@ TEST_F(RunningSession, IsCreatedOrResumedInOneCall) {
   EXPECT_EQ(text((*session.get<schema::Message>("0000000001"))->getText()), "two");
   EXPECT_EQ(text((*session.get<schema::SessionRecord>("metadata"))->getMetadata().getName()),
             "work");
+  const auto identity = session.get<schema::Upkeep>("identity");
+  EXPECT_EQ(text((*identity)->getIdentity().getAgentVersion()), "agent 1.2");
+  EXPECT_FALSE(text((*identity)->getIdentity().getCreatedBy()).empty());
+  EXPECT_EQ(text((*identity)->getIdentity().getSessionId()).size(), 36U);
   SimulatedDisk empty;
   SessionConfig existing = config_on(empty);
   existing.create = false;
@@ -69,6 +74,9 @@ TEST_F(RunningSession, NamesTheFieldOfAConfigurationThatMakesNoSense) {
         "checkpoint_every_percent");
   names(words_for([](SessionConfig& c) { c.policy->keep_within = nanoseconds(-1); }),
         "keep_within");
+  names(words_for([](SessionConfig& c) { c.max_waiting_events = 0; }), "max_waiting_events");
+  names(words_for([](SessionConfig& c) { c.prefer_whole = true; }), "prefer_whole");
+  names(words_for([](SessionConfig& c) { c.start_anew = true; }), "start_anew");
   EXPECT_FALSE(disk_.exists(kDiskPath));
 }
 
@@ -139,7 +147,15 @@ TEST_F(RunningSession, KeepsValuesMetadataContextAndOtherRecords) {
   Session session = session_on(disk_);
   session.set_value("app/x", "{}", "application/json");
   session.set_metadata([](auto metadata) { metadata.setName("n"); });
-  session.set_metadata([](auto metadata) { metadata.setDescription("d"); });
+  session.set_metadata([](auto metadata) {
+    metadata.setDescription("d");
+    metadata.initTags(1).set(0, "urgent");
+    auto property = metadata.initProperties(1)[0];
+    property.setName("budget");
+    property.setValue("{\"usd\":7}");
+    metadata.setMode(schema::Metadata::Mode::CONTAINER);
+    metadata.initContainer().setImage("debian:12");
+  });
   session.set_context([](auto context) { context.setWorkingDirectory("/w"); });
   session.add_event({.kind = "note", .text = "hello"});
   capnp::MallocMessageBuilder message;
@@ -151,6 +167,10 @@ TEST_F(RunningSession, KeepsValuesMetadataContextAndOtherRecords) {
   const auto metadata = head.get<schema::SessionRecord>("metadata");
   EXPECT_EQ(text((*metadata)->getMetadata().getName()), "n");
   EXPECT_EQ(text((*metadata)->getMetadata().getDescription()), "d");
+  EXPECT_EQ(text((*metadata)->getMetadata().getTags()[0]), "urgent");
+  EXPECT_EQ(text((*metadata)->getMetadata().getProperties()[0].getValue()), "{\"usd\":7}");
+  EXPECT_EQ((*metadata)->getMetadata().getMode(), schema::Metadata::Mode::CONTAINER);
+  EXPECT_EQ(text((*metadata)->getMetadata().getContainer().getImage()), "debian:12");
   EXPECT_EQ(text((*head.get<schema::SessionRecord>("context"))->getContext().getWorkingDirectory()),
             "/w");
   EXPECT_EQ(text((*head.get<schema::Event>("0000000000"))->getText()), "hello");

@@ -299,10 +299,10 @@ TEST_F(OthersExecutions, WithGapsAreFoundFollowedAndRemoved) {
     }
     return keys;
   };
-  EXPECT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 ");
+  ASSERT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 ");
   tasks.start("a");
   const std::uint64_t started = session.save().revision;
-  EXPECT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 a#1000001? ");
+  ASSERT_EQ(all(), "a#000000 a#000002? a#000003 a#1000000 a#1000001? ");
   tasks.complete("a", {.used = {.cpu_nanos = 7}});
   EXPECT_EQ(all(), "a#000000 a#000002 a#000003 a#1000000 a#1000001 ");
   EXPECT_EQ(tasks.executions("a")[4]->getCpuNanos(), 7);
