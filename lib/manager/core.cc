@@ -64,6 +64,7 @@ Core::Core(SessionConfig config, std::optional<SessionRecovery> recovery)
   adopt_policy();
   load_statistics();
   record_recovery();
+  const std::lock_guard lock(mutex_);  // its thread may ask for it at once
   background_ = std::make_unique<Background>(*this);
 }
 

@@ -235,16 +235,21 @@ TEST_F(Saving, AfterAFailedSyncAcknowledgesNothingMore) {
   {
     Session session = Session::open(config_);
     session.save();
+    session.milestone("before");
+    const std::string made = checkpoints().at(0).id;
     session.tasks().create({.key = "a"});
     disk_.fail({.kind = DiskCall::kSync});
     EXPECT_EQ(error_of([&] { session.save(); }), ErrorCode::kIo);
     EXPECT_EQ(error_of([&] { session.save(); }), ErrorCode::kPoisoned);
     EXPECT_EQ(error_of([&] { session.milestone("m"); }), ErrorCode::kPoisoned);
+    EXPECT_EQ(error_of([&] { session.restore("1"); }), ErrorCode::kPoisoned);
+    EXPECT_EQ(error_of([&] { session.delete_checkpoint(made); }), ErrorCode::kPoisoned);
     EXPECT_EQ(error_of([&] { session.shutdown(); }), ErrorCode::kPoisoned);
     EXPECT_TRUE(session.tasks().get("a")) << "still in memory";
     EXPECT_EQ(session.tasks().counts().total(), 1U);
   }
   EXPECT_EQ(listener_.count<Saved>(), 1U);
+  EXPECT_EQ(listener_.count<CheckpointMade>(), 1U);
   Session next = session_on(disk_);  // the lock has gone with it
 }
 
