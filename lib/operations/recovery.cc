@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "format/record_key.h"
 #include "lib/convert/text_fields.h"
 #include "session/schema/record.capnp.h"
 
@@ -29,11 +30,8 @@ format::Record recovery_record(const RecoveryFacts& facts) {
 
 std::string recovery_key(std::uint64_t count,
                          const std::function<bool(std::string_view)>& is_taken) {
-  constexpr std::size_t kDigits = 10;
   for (std::uint64_t number = count + 1;; ++number) {
-    const std::string digits = std::to_string(number);
-    std::string key = std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0');
-    key += digits;
+    std::string key = format::position_key(number);
     if (!is_taken(key)) return key;
   }
 }
