@@ -76,6 +76,34 @@ TEST_F(Validation, LooksAtTheBytesIfAskedTo) {
       [](const Finding& finding) { return layer_of(finding.code) == FindingLayer::kBytes; }));
 }
 
+// Opening reads the tasks; a damaged page of messages is first met by whoever needs it.
+TEST_F(Validation, SaysThatSomethingCannotBeRead) {
+  for (int i = 0; i < 60; ++i) session_.add_message({.text = std::string(300, 'm')});
+  session_.milestone("m");
+  session_.shutdown();
+  const FileBytes whole = disk_.contents(kDiskPath);
+  int found = 0;
+  for (const FramePlace& frame : frames_in(whole)) {
+    FileBytes bytes = whole;
+    flip_bit(bytes, (frame.offset + frame.size / 2) * 8);
+    SimulatedDisk disk;
+    disk.put(kDiskPath, bytes);
+    SessionConfig config = config_on(disk);
+    config.max_repairs = 0;
+    try {
+      Session session = Session::open(config);
+      const ValidationReport report = session.validate();
+      if (report.total == 0) continue;  // of a revision before
+      ++found;
+      EXPECT_EQ(report.findings.back().severity, Severity::kCritical);
+      EXPECT_TRUE(report.findings.back().offset);
+    } catch (const Error&) {
+      // Opening needs this one.
+    }
+  }
+  EXPECT_GT(found, 0);
+}
+
 TEST_F(Validation, ComparesTrackedFilesIfAskedTo) {
   const TempDir dir;
   SimulatedDisk disk;
