@@ -77,9 +77,7 @@ SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) 
 SessionRecovery set_aside(const SessionConfig& config, const Error& damage) {
   io::FileSystem& files = config.files != nullptr ? *config.files : io::system_files();
   const std::string path = files.real_path(config.path);
-  const auto lock = files.lock(path);
-  (void)files.open(path,
-                   io::OpenMode::kRead);  // throws for a directory: that is no session to lose
+  const auto lock = files.lock(path);  // refused for what is no file
   const std::int64_t now = config.clock ? config.clock() : store::system_nanos();
   const std::string aside = path + ".damaged-" + std::to_string(now);
   files.rename_new(path, aside);

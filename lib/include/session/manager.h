@@ -215,7 +215,8 @@ class Session {
   CommitResult milestone(const std::string& what);
   void delete_checkpoint(std::string_view id);
   // Brings the content of a revision back: a number, or what Writer::at takes. Saves first and
-  // makes an emergency checkpoint, so nothing is lost.
+  // makes an emergency checkpoint, so nothing is lost. kDamaged, and nothing is done, if the tasks
+  // of that revision cannot all be read.
   CommitResult restore(std::string_view revision);
 
   // The number is for unobserve().

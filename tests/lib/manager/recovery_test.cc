@@ -1,6 +1,7 @@
 // Opening after a crash and after damage: what was saved is there, what was done is said and kept.
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -251,14 +252,19 @@ TEST_F(Recovering, SetsNothingAsideThatCanBeRepaired) {
   EXPECT_GT(session.tasks().counts().total(), 0U);
 }
 
-TEST_F(Recovering, SetsNoDirectoryAside) {
+TEST_F(Recovering, SetsNothingAsideThatIsNoFile) {
   const TempDir dir;
   SessionConfig config = config_on(disk_);
   config.files = nullptr;
-  config.path = dir.path();
   config.accept_loss = config.start_anew = true;
+  config.path = dir.file("pipe");
+  ASSERT_EQ(::mkfifo(config.path.c_str(), 0600), 0);
   EXPECT_EQ(error_of([&] { (void)Session::open(config); }), ErrorCode::kNotASession);
-  EXPECT_TRUE(std::filesystem::is_directory(dir.path()));
+  EXPECT_TRUE(std::filesystem::is_fifo(config.path));
+  config.path = dir.file("directory");
+  std::filesystem::create_directory(config.path);
+  EXPECT_EQ(error_of([&] { (void)Session::open(config); }), ErrorCode::kNotASession);
+  EXPECT_TRUE(std::filesystem::is_directory(config.path));
 }
 
 TEST_F(Recovering, IsRefusedForWhatIsNoSession) {
