@@ -73,34 +73,46 @@ SessionRecovery repair_damage(const SessionConfig& config, const Error& damage) 
   return recovery;
 }
 
-// The last resort: what stands there is set aside whole, and a new session takes its name.
-SessionRecovery set_aside(const SessionConfig& config, const Error& damage) {
-  io::FileSystem& files = config.files != nullptr ? *config.files : io::system_files();
+// What failed, and which file it was.
+struct Failure {
+  Error error;
+  std::optional<io::FileIdentity> file;
+};
+
+io::FileSystem& files_of(const SessionConfig& config) {
+  return config.files != nullptr ? *config.files : io::system_files();
+}
+
+// The last resort: what stands there is set aside whole, and a new session takes its name. Not if
+// somebody else has put another file there meanwhile.
+SessionRecovery set_aside(const SessionConfig& config, const Failure& failure) {
+  io::FileSystem& files = files_of(config);
   const std::string path = files.real_path(config.path);
   const auto lock = files.lock(path);  // refused for what is no file
+  if (files.identity(path) != failure.file) throw Error(failure.error);
   const std::int64_t now = config.clock ? config.clock() : store::system_nanos();
   const std::string aside = path + ".damaged-" + std::to_string(now);
   files.rename_new(path, aside);
   files.sync_directory(path);
   SessionRecovery recovery;
-  recovery.reason = damage.message();
+  recovery.reason = failure.error.message();
   recovery.method = "started anew";
   recovery.lost = {"everything that was in " + name_of(aside)};
   recovery.preserved_as = name_of(aside);
   return recovery;
 }
 
-SessionRecovery put_in_order(const SessionConfig& config, const Error& damage, bool may_repair) {
+SessionRecovery put_in_order(const SessionConfig& config, const Failure& failure, bool may_repair) {
   if (may_repair) {
     try {
-      return repair_damage(config, damage);
+      return repair_damage(config, failure.error);
     } catch (const Error& error) {
       const bool is_lost =
           error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kNotASession;
       if (!is_lost || !config.start_anew) throw;
     }
   }
-  return set_aside(config, damage);
+  return set_aside(config, failure);
 }
 
 }  // namespace
@@ -109,6 +121,8 @@ std::unique_ptr<Core> open_core(const SessionConfig& config) {
   check(config);
   std::optional<SessionRecovery> recovery;
   for (std::uint32_t repairs = 0;; ++repairs) {
+    std::optional<io::FileIdentity> file;
+    if (config.start_anew) file = files_of(config).identity(config.path);
     try {
       return std::make_unique<Core>(config, recovery);
     } catch (const Error& error) {
@@ -118,7 +132,7 @@ std::unique_ptr<Core> open_core(const SessionConfig& config) {
       const bool may_repair = repairs < config.max_repairs;
       if (!may_be_damaged || repairs > config.max_repairs) throw;
       if (!may_repair && !config.start_anew) throw;
-      recovery = put_in_order(config, error, may_repair);
+      recovery = put_in_order(config, {error, file}, may_repair);
     }
   }
 }

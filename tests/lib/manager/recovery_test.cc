@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "format/file_header.h"
+#include "lib/io/counting_files.h"
 #include "session/protect.h"
 #include "tests/support/damage.h"
 #include "tests/support/running_session.h"
@@ -250,6 +252,37 @@ TEST_F(Recovering, SetsNothingAsideThatCanBeRepaired) {
   Session session = Session::open(config);
   EXPECT_EQ(session.recovery()->method.rfind("repair: ", 0), 0U) << session.recovery()->method;
   EXPECT_GT(session.tasks().counts().total(), 0U);
+}
+
+// Another program puts the file in order between our look at it and our lock.
+class RepairedMeanwhile : public io::CountingFiles {
+ public:
+  RepairedMeanwhile(SimulatedDisk& disk, FileBytes good)
+      : io::CountingFiles(disk), disk_(disk), good_(std::move(good)) {}
+  std::unique_ptr<io::Lock> lock(const std::string& path) override {
+    if (++locks_ == 2) {
+      disk_.put("/d/good", good_);
+      disk_.rename("/d/good", path);
+    }
+    return io::CountingFiles::lock(path);
+  }
+
+ private:
+  SimulatedDisk& disk_;
+  FileBytes good_;
+  int locks_ = 0;
+};
+
+TEST_F(Recovering, SetsNothingAsideThatSomebodyElsePutThere) {
+  make_session(disk_);
+  RepairedMeanwhile files(disk_, disk_.contents(kDiskPath));
+  disk_.put(kDiskPath, FileBytes(5'000, std::byte{'x'}));
+  SessionConfig config = config_on(disk_);
+  config.files = &files;
+  config.max_repairs = 0;
+  config.accept_loss = config.start_anew = true;
+  EXPECT_EQ(error_of([&] { (void)Session::open(config); }), ErrorCode::kNotASession);
+  EXPECT_EQ(session_on(disk_).tasks().counts().total(), 60U);
 }
 
 TEST_F(Recovering, SetsNothingAsideThatIsNoFile) {
