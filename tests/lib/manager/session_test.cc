@@ -349,6 +349,46 @@ TEST_F(RunningSession, StaysAsItIsWhenWhatToRestoreIsDamaged) {
   EXPECT_GT(tried, 5);
 }
 
+// Whatever call to the system fails: the session says what there is, or nothing any more.
+TEST_F(RunningSession, NeverSaysWhatIsNotSoAfterARestoreThatFailed) {
+  using enum DiskCall;
+  int met = 0;
+  for (const DiskCall kind : {kRead, kMap, kWrite, kSync, kTruncate, kStatus}) {
+    for (std::size_t nth = 1;; ++nth) {
+      SimulatedDisk disk;
+      std::size_t faults = 0;
+      {
+        Session session = session_on(disk);
+        for (int i = 0; i < 3; ++i) session.tasks().create({.title = std::string(5'000, 't')});
+        const std::string old = std::to_string(session.save().revision);
+        for (int i = 0; i < 4; ++i) session.tasks().create({});
+        disk.fail({.kind = kind, .nth = nth});
+        const ErrorCode code = error_of([&] { session.restore(old); });
+        faults = disk.faults_met();
+        disk.clear_faults();
+        const std::string where =
+            std::to_string(static_cast<int>(kind)) + ' ' + std::to_string(nth);
+        std::size_t total = 0;
+        const ErrorCode after = error_of([&] { total = session.tasks().counts().total(); });
+        if (after == ErrorCode::kInternal) {
+          EXPECT_EQ(total, session.tasks().children("").size()) << where;
+          EXPECT_EQ(total, session.tasks().ready(100).size()) << where;
+        } else {
+          EXPECT_EQ(after, ErrorCode::kPoisoned) << where;
+          EXPECT_NE(code, ErrorCode::kInternal) << where;
+          EXPECT_EQ(error_of([&] { session.save(); }), ErrorCode::kPoisoned) << where;
+        }
+      }
+      Session next = session_on(disk);
+      const std::size_t total = next.tasks().counts().total();
+      EXPECT_TRUE(total == 3 || total == 7) << total;
+      if (faults == 0) break;
+      ++met;
+    }
+  }
+  EXPECT_GT(met, 3);
+}
+
 TEST_F(RunningSession, GoesOnInMemoryWhenARestoreCannotCutTheFile) {
   Session session = session_on(disk_);
   session.tasks().create({.key = "a"});
