@@ -34,7 +34,7 @@ class RandomNumbers {
 };
 
 // How many tasks a "large" session has: 100,000, or what SESSIONTOOL_BENCH_TASKS says (the numbers
-// we are judged by want 1000000, which takes some minutes more).
+// of our goals want 1000000, which takes some minutes more).
 [[nodiscard]] std::int64_t large_task_count();
 inline constexpr std::int64_t kSmallTaskCount = 10'000;
 
