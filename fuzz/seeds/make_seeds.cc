@@ -32,6 +32,7 @@
 #include "fuzz/seeds/source_seeds.h"
 #include "fuzz/support/memory_files.h"
 #include "fuzz/support/reseal.h"
+#include "lib/convert/aca.h"
 #include "lib/store/page_source.h"
 #include "session/convert.h"
 #include "session/protect.h"
@@ -292,6 +293,43 @@ Bytes with_parity(const fs::path& folder, const Bytes& file) {
   return read_bytes(path);
 }
 
+// Sessions behind the byte that chooses how compact_fuzz compacts them.
+void add_compactions(Corpus& corpus, const std::string& name, const Bytes& file) {
+  static constexpr std::pair<const char*, std::uint8_t> kChoices[] = {
+      {"plain", 0}, {"archived", 1}, {"thinned", 2}, {"elsewhere", 6}, {"erased", 32}};
+  for (const auto& [how, choice] : kChoices) {
+    if ((choice == 1 || choice == 32) != (name == "tree")) continue;
+    Bytes& seed = corpus["compact/" + name + "_" + how];
+    seed = {std::byte{choice}};
+    seed.insert(seed.end(), file.begin(), file.end());
+  }
+}
+
+// One that came from a directory of format 1.
+Bytes with_directory(const fs::path& folder, const std::string& state) {
+  const fs::path directory = folder / "5e550000-0000-4000-8000-000000000001";
+  fs::create_directories(directory / "meta");
+  const auto text = std::as_bytes(std::span(state));
+  write_bytes(directory / "meta" / "session.json", {text.begin(), text.end()});
+  Session session(folder / "from_directory");
+  ImportedSource imported;
+  ImportOptions options;
+  options.message = "import";  // else it names the folder
+  convert::aca::import_directory(directory.string(), "", session.writer(), options, imported,
+                                 convert::aca::Unreadable::kSalvaged);
+  return session.closed();
+}
+
+// Lives of sessions, as the model takes them: any bytes are one.
+void add_lives(Corpus& corpus) {
+  static constexpr std::size_t kSizes[] = {60, 200, 400, 800};
+  for (const std::size_t size : kSizes) {
+    std::minstd_rand random(static_cast<unsigned>(size));
+    Bytes& life = corpus["model/life_of_" + std::to_string(size)];
+    for (std::size_t i = 0; i < size; ++i) life.push_back(static_cast<std::byte>(random() >> 8));
+  }
+}
+
 Corpus make_corpus(const fs::path& folder) {
   Corpus corpus;
   for (const auto& [name, file] : make_sessions(folder)) {
@@ -303,12 +341,18 @@ Corpus make_corpus(const fs::path& folder) {
     }
     if (name == "tree" || name == "history" || name == "states") corpus["diff/" + name] = file;
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
+    if (name == "tree" || name == "blobs" || name == "history") {
+      add_compactions(corpus, name, file);
+    }
     if (name == "tree" || name == "deltas") corpus["parity/" + name] = with_parity(folder, file);
   }
   for (const auto& [name, text] : fuzz::source_seeds()) {
     const auto bytes = std::as_bytes(std::span(text));
     corpus[name] = {bytes.begin(), bytes.end()};
   }
+  corpus["migrate/session"] =
+      with_directory(folder, std::string(format::as_text(corpus.at("migrate/state"))));
+  add_lives(corpus);
   corpus["open/parity"] = corpus["parity/tree"];
   corpus["repair/parity"] = corpus["parity/tree"];
   return corpus;
@@ -322,10 +366,17 @@ void write_corpus(const Corpus& corpus, const fs::path& folder) {
   }
 }
 
+bool is_text(const std::string& name) {
+  static constexpr const char* kTexts[] = {"import_", "apply/", "revision/", "model/"};
+  return std::any_of(std::begin(kTexts), std::end(kTexts),
+                     [&](const char* begin) { return name.starts_with(begin); }) ||
+         (name.starts_with("migrate/") && name != "migrate/session");
+}
+
 // A session seed shows the same head as one written now; a payload passes its checks; a source is
 // what it is.
 bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
-  if (name.starts_with("import_") || name.starts_with("apply/")) return seed == now;
+  if (is_text(name)) return seed == now;
   if (name.starts_with("page/")) {
     Bytes payload = seed;
     if (payload.size() < 8 || payload.size() % 8 != 0) return false;
@@ -335,8 +386,9 @@ bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
     format::store(payload, 0, std::uint64_t{payload.size() / 8 - 1} << 32);
     return !store::check_payload(kind, payload);
   }
-  const auto head = [](const Bytes& bytes) {
-    fuzz::MemoryFiles files(bytes);
+  const std::size_t choice_bytes = name.starts_with("compact/") ? 1 : 0;
+  const auto head = [choice_bytes](const Bytes& bytes) {
+    fuzz::MemoryFiles files(std::span(bytes).subspan(choice_bytes));
     ReaderOptions options;
     options.files = &files;
     const Snapshot snapshot = Reader::open(fuzz::MemoryFiles::kPath, options).head();

@@ -74,6 +74,16 @@ std::string aca_files() {
   return text;
 }
 
+// Two sessions, one with a copy that was cut short, and what belongs to none of them.
+std::string aca_workspace() {
+  const std::string sessions = "@.aca/sessions/0f0e0d0c-0000-4000-8000-00000000000";
+  std::string text = sessions + "1/meta/session.json\n" + std::string(kState);
+  text += "\n" + sessions + "1/temp/session_1.json\n" + std::string(kState.substr(0, 40));
+  text += "\n" + sessions + "2/meta/session.json\n" + std::string(kState);
+  text += "\n@.aca/settings.toml\ncolour = 1\n@notes.txt\noutside";
+  return text;
+}
+
 constexpr std::string_view kClaudeCode =
     R"({"type":"summary","summary":"Garden","leafUuid":"u-3"}
 {"parentUuid":null,"isSidechain":false,"userType":"external","cwd":"/garden","sessionId":"s","version":"1.0","gitBranch":"main","type":"user","message":{"role":"user","content":"Dig."},"uuid":"u-1","timestamp":"2026-03-01T08:00:00.000Z"}
@@ -107,6 +117,17 @@ std::map<std::string, std::string> source_seeds() {
   add("import_jsonl/records", kRecords);
   add("import_aca/state", kState);
   add("import_aca/files", aca_files());
+  add("migrate/state", kState);
+  add("migrate/files", aca_files());
+  add("migrate/workspace", aca_workspace());
+  add("revision/number", "work.session@7");
+  add("revision/back", "a@b@~3\na@b\na");
+  add("revision/whole_name", "a@b\na@b");
+  add("revision/ambiguous", "work.session@before");
+  add("revision/prefix", "work.session@1a2b");
+  add("revision/words", "work.session@mail to x@y\nwork.session");
+  add("revision/time", "work.session@2023-11-14T23:13:45.5+01:00");
+  add("revision/too_large", "work.session@18446744073709551616");
   add("import_claude_code/conversation", kClaudeCode);
   add("import_codex/rollout", kCodex);
   add("import_swe_agent/trajectory", kSweAgent);

@@ -1,6 +1,6 @@
 #pragma once
-// Small sources of every format that is imported, all of our own making: the seeds of the targets
-// import_* and apply.
+// Small sources of every format that is imported, and names of revisions, all of our own making:
+// the seeds of the targets import_*, apply, migrate and revision.
 
 #include <map>
 #include <string>

@@ -1,19 +1,13 @@
 #include "fuzz/support/import_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "fuzz/support/work_folder.h"
 #include "lib/convert/json.h"
 #include "session/error.h"
 #include "session/reader.h"
@@ -22,66 +16,8 @@
 namespace session::fuzz {
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = convert::json;
 using json::Value;
-
-constexpr json::ParseOptions kDeep = {.max_depth = json::kMaxOwnJsonDepth + 8};
-
-[[noreturn]] void fail(std::string_view what, const std::string& wanted, const std::string& got) {
-  std::fprintf(stderr, "%.*s\n--- wanted\n%s\n--- got\n%s\n", static_cast<int>(what.size()),
-               what.data(), wanted.c_str(), got.c_str());
-  std::abort();
-}
-
-// Emptied for each input, removed at the end of the process.
-class WorkFolder {
- public:
-  WorkFolder() {
-    std::error_code ignored;
-    const fs::path memory = "/dev/shm";
-    std::string name = ((fs::is_directory(memory, ignored) ? memory : fs::temp_directory_path()) /
-                        "session_fuzz_XXXXXX")
-                           .string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      std::perror("mkdtemp");
-      std::abort();
-    }
-    path_ = name;
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  ~WorkFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
-  void empty() const {
-    for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
-  }
-  [[nodiscard]] std::string path(std::string_view name) const { return (path_ / name).string(); }
-  [[nodiscard]] std::string session() const { return path("work.session"); }
-
- private:
-  fs::path path_;
-};
-
-const WorkFolder& emptied_folder() {
-  static const WorkFolder folder;
-  folder.empty();
-  return folder;
-}
-
-std::string write_file(const std::string& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  return path;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 // False if the source is refused, as bad sources are.
 bool comes_in(const std::string& source, const std::string& session, SourceFormat format) {
@@ -92,7 +28,8 @@ bool comes_in(const std::string& source, const std::string& session, SourceForma
     return true;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadSource || error.file().empty()) throw;
-    if (fs::exists(session)) fail("a source that was refused left a session", "", error.what());
+    if (std::filesystem::exists(session))
+      fail("a source that was refused left a session", "", error.what());
     return false;
   }
 }
@@ -156,63 +93,9 @@ std::string exported(const std::string& session, SourceFormat format) {
   return out.str();
 }
 
-// ---- directories --------------------------------------------------------------------------------
-
-constexpr std::string_view kStateFile = "meta/session.json";
-
-bool is_usable(const fs::path& path) {
-  if (path.empty() || path.is_absolute() || !path.has_filename()) return false;
-  return std::all_of(path.begin(), path.end(), [](const fs::path& part) {
-    constexpr std::size_t kMaxName = 100;
-    return part != ".." && part != "." && part.string().size() <= kMaxName;
-  });
-}
-
-void write_entry(const fs::path& root, std::string_view name, std::string_view content) {
-  if (name.find('\0') != std::string_view::npos || !is_usable(fs::path(name))) return;
-  const fs::path place = root / fs::path(name);
-  std::error_code failed;
-  // Where one file's name is another one's directory, the first has it.
-  fs::create_directories(place.parent_path(), failed);
-  if (!failed && !fs::exists(place, failed)) write_file(place.string(), content);
-}
-
-void write_entries(const fs::path& root, std::string_view text) {
-  std::string_view name = kStateFile;
-  while (!text.empty()) {
-    std::size_t end = text.starts_with('@') ? 0 : text.find("\n@");
-    if (end != 0 && end != std::string_view::npos) ++end;
-    const std::string_view content = text.substr(0, end);
-    if (!content.empty()) write_entry(root, name, content);
-    if (end == std::string_view::npos) return;
-    text.remove_prefix(end + 1);
-    const std::size_t line = std::min(text.find('\n'), text.size());
-    name = text.substr(0, line);
-    text.remove_prefix(std::min(line + 1, text.size()));
-  }
-}
-
-std::map<std::string, std::string> files_below(const fs::path& root) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    if (!entry.is_regular_file()) continue;
-    files[entry.path().lexically_relative(root).generic_string()] = read_file(entry.path());
-  }
-  return files;
-}
-
-bool is_same_file(const std::string& wanted, const std::string& got) {
-  if (wanted == got) return true;
-  try {
-    return json::parse(wanted, kDeep) == json::parse(got, kDeep);
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-void expect_same_files(const fs::path& wanted_root, const fs::path& got_root) {
-  const auto wanted = files_below(wanted_root);
-  const auto got = files_below(got_root);
+void expect_same_files(const std::string& wanted_root, const std::string& got_root) {
+  const Files wanted = files_below(wanted_root);
+  const Files got = files_below(got_root);
   for (const auto& [name, text] : wanted) {
     const auto found = got.find(name);
     if (found == got.end()) fail("a file is missing", name, "");
@@ -247,7 +130,7 @@ void check_aca_import(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);
   const WorkFolder& folder = emptied_folder();
   const std::string source = folder.path("5e550000-0000-4000-8000-000000000001");
-  fs::create_directory(source);
+  std::filesystem::create_directory(source);
   write_entries(source, text);
   if (!comes_in(source, folder.session(), SourceFormat::kAca)) return;
   const std::string out = folder.path("out");

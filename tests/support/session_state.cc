@@ -119,6 +119,10 @@ void SessionState::add_checkpoint(std::uint64_t revision, std::string descriptio
   std::ranges::sort(checkpoints_);
 }
 
+void SessionState::keep_checkpoints(const std::function<bool(std::uint64_t revision)>& is_kept) {
+  std::erase_if(checkpoints_, [&](const auto& checkpoint) { return !is_kept(checkpoint.first); });
+}
+
 void SessionState::restore(const SessionState& other) {
   tables_ = other.tables_;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@ class SessionState {
   void put_bytes(Table table, std::string_view key, RecordBytes bytes);
   bool erase(Table table, std::string_view key);
   void add_checkpoint(std::uint64_t revision, std::string description);
+  // Those of other revisions are forgotten.
+  void keep_checkpoints(const std::function<bool(std::uint64_t revision)>& is_kept);
   // The content of `other`; the checkpoints stay.
   void restore(const SessionState& other);
 

@@ -162,7 +162,8 @@ class Transaction {
   void roll_back_to(std::size_t savepoint);  // undoes what was changed since, and ends it
   void release(std::size_t savepoint);       // ends it and keeps the changes
 
-  // An empty transaction commits nothing and returns the head's revision.
+  // An empty transaction commits nothing and returns the head's revision, unless it is to be a
+  // snapshot.
   CommitResult commit(const CommitOptions& options = {});
   // Commits, empty or not, as a snapshot with a checkpoint record.
   CommitResult checkpoint(const CheckpointOptions& options, const std::string& message = {});
