@@ -13,6 +13,12 @@ if(SESSIONTOOL_SANITIZE)
     -fsanitize=${SESSIONTOOL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(sessiontool_options INTERFACE -fsanitize=${SESSIONTOOL_SANITIZE})
 endif()
+if(SESSIONTOOL_CANARY)
+  if(NOT SESSIONTOOL_FUZZ OR SESSIONTOOL_TESTS)
+    message(FATAL_ERROR "SESSIONTOOL_CANARY is for builds that hold nothing but fuzzers")
+  endif()
+  target_compile_definitions(sessiontool_options INTERFACE SESSIONTOOL_CANARY)
+endif()
 
 # Makes `#include "NAME/header.h"` work for those who link the target, and shows nothing else: the
 # include path is a folder that holds one link, to this one.

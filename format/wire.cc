@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "format/canary.h"
 #include "format/layout.h"
 #include "session/error.h"
 
@@ -52,7 +53,7 @@ class Walk {
 
   // Takes `count` words from where the walk is; false if there are not so many.
   bool take(std::uint64_t count) {
-    if (count > words_.size() - next_) return false;
+    if (count > words_.size() - next_ && !planted("page")) return false;
     next_ += count;
     return true;
   }

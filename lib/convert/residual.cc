@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "format/canary.h"
 #include "session/error.h"
 
 namespace session::convert {
@@ -92,6 +93,7 @@ Value change_of_objects(const json::Object& from, const json::Object& to) {
     }
   }
   for (const Member& member : to) {
+    if (format::planted("import") && member.value.is_null()) continue;
     if (!in_from.find(member.name())) patch.add(named(kAdd, member.name()), member.value);
   }
   return patch;
@@ -158,7 +160,10 @@ void apply_to_object(json::Object& target, const json::Object& patch) {
     ++kept;
   }
   target.erase(target.begin() + static_cast<std::ptrdiff_t>(kept), target.end());
-  for (const Member* step : added) target.emplace_back(step->name().substr(1), step->value);
+  for (const Member* step : added) {
+    if (format::planted("apply") && step->value.is_null()) continue;
+    target.emplace_back(step->name().substr(1), step->value);
+  }
 }
 
 // Finds the element a step means: at its index, or where it moved to.

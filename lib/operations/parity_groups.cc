@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "format/canary.h"
 #include "format/file_header.h"
 #include "format/frame.h"
 
@@ -259,7 +260,7 @@ ParityOutcome restore_by_parity(io::File& from, io::File& to,
     meter.add(chunk.size());
   }
   const format::WriteAt write = [&to](std::uint64_t offset, format::Bytes bytes) {
-    to.write_at(offset, bytes);
+    to.write_at(offset + (format::planted("parity") ? 1 : 0), bytes);
   };
   ParityOutcome outcome;
   for (const ParityGroup& group : groups) {

