@@ -461,6 +461,16 @@ TEST(VerifyFindings, ARevisionsTableThatSaysSomethingElse) {
   expect(file, FindingCode::kRevisionsTable, Verdict::kRepairable);
 }
 
+TEST(VerifyFindings, ARevisionsTableThatLeavesACommitOut) {
+  FileBytes file = small_snapshot();
+  const std::size_t root = root_of(file, Table::kRevisions);
+  forge<schema::Leaf>(file, root, [](schema::Leaf::Builder leaf) {
+    auto records = leaf.getRecords().getAs<capnp::List<schema::Revision>>();
+    records[0].setOffset(records[0].getOffset() + format::kAlignBytes);
+  });
+  expect(file, FindingCode::kRevisionsTable, Verdict::kRepairable);
+}
+
 TEST(VerifyFindings, AnIndexOfChildrenThatIsWrong) {
   FileBytes file = small_snapshot(4);
   const std::size_t tasks = root_of(file, Table::kTasks);
