@@ -388,7 +388,8 @@ bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
   }
   const std::size_t choice_bytes = name.starts_with("compact/") ? 1 : 0;
   const auto head = [choice_bytes](const Bytes& bytes) {
-    fuzz::MemoryFiles files(std::span(bytes).subspan(choice_bytes));
+    const auto session = std::span(bytes).subspan(choice_bytes);
+    fuzz::MemoryFiles files(session);
     ReaderOptions options;
     options.files = &files;
     const Snapshot snapshot = Reader::open(fuzz::MemoryFiles::kPath, options).head();
