@@ -205,8 +205,12 @@ std::unique_ptr<Lock> try_lock(LockTable& table, const std::string& path,
   if (::stat(lock_path.c_str(), &status) != 0 || identity_of(status) != taken.file) return nullptr;
 
   write_holder(taken.descriptor, taken.process, lock_path);
-  table.held.push_front(std::move(taken));
-  return std::make_unique<ReleasingLock>(table.held.begin());
+  // Not in the table before there is somebody to take it out again.
+  decltype(table.held) one;
+  one.push_front(std::move(taken));
+  auto lock = std::make_unique<ReleasingLock>(one.begin());
+  table.held.splice(table.held.begin(), one);
+  return lock;
 }
 
 }  // namespace

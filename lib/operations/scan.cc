@@ -297,16 +297,26 @@ class Pool {
       rethrow();
       return std::move(results_);
     }
-    std::vector<std::thread> threads;
-    running_ = count;
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
-    wait(progress);
-    for (std::thread& thread : threads) thread.join();
+    {
+      std::vector<std::jthread> threads;
+      const Stop stop{stopped_};  // for who leaves early: a thread that cannot be made, a callback
+      threads.reserve(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        threads.emplace_back([this] { work(); });
+        ++running_;
+      }
+      wait(progress);
+    }
     rethrow();
     return std::move(results_);
   }
 
  private:
+  struct Stop {
+    std::atomic<bool>& flag;
+    ~Stop() { flag = true; }
+  };
+
   void work() {
     try {
       RangeScan scan(file_, tag_, end_, map_, leaves_);
@@ -322,14 +332,14 @@ class Pool {
       stopped_ = true;
     }
     const std::lock_guard lock(mutex_);
-    --running_;
+    ++ended_;
     changed_.notify_all();
   }
 
   void wait(const ProgressCallback& progress) {
     using namespace std::chrono_literals;
     std::unique_lock lock(mutex_);
-    while (running_ != 0) {
+    while (running_ != ended_) {
       changed_.wait_for(lock, 50ms);
       lock.unlock();
       report(progress);
@@ -363,7 +373,8 @@ class Pool {
   std::atomic<bool> stopped_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t running_ = 0;
+  std::size_t running_ = 0;  // of the caller's thread
+  std::size_t ended_ = 0;
   std::exception_ptr failure_;
 };
 

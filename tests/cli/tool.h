@@ -15,6 +15,7 @@
 
 #include "lib/convert/json.h"
 #include "session/writer.h"
+#include "tests/support/file_bytes.h"
 #include "tests/support/records.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temp_dir.h"
@@ -48,25 +49,6 @@ inline JsonValue tool_json(std::vector<std::string> arguments, const ProgramOpti
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   return convert::json::parse(result.out);
-}
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-inline void write_file(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
-
-inline std::vector<std::byte> bytes_of(const std::string& path) {
-  const std::string content = read_file(path);
-  const auto bytes = std::as_bytes(std::span(content));
-  return {bytes.begin(), bytes.end()};
-}
-
-inline void put_bytes(const std::string& path, std::span<const std::byte> bytes) {
-  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 // Every file of a directory with its content. Locks aside: they may stay.

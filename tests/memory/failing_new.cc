@@ -1,0 +1,70 @@
+#include "tests/memory/failing_new.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace session::test {
+namespace {
+
+std::atomic<bool> is_counting = false;
+std::atomic<bool> goes_on = false;
+std::atomic<std::uint64_t> left = 0;  // allocations until the one that fails
+std::atomic<std::uint64_t> failed = 0;
+
+bool is_due() {
+  if (!is_counting) return false;
+  const std::uint64_t before = left.fetch_sub(1);
+  if (before == 1) {
+    if (goes_on) left = 1;
+  } else if (before != 0) {
+    return false;
+  } else {  // long past it
+    left = 0;
+    return false;
+  }
+  ++failed;
+  return true;
+}
+
+}  // namespace
+
+FailingNew::FailingNew(std::uint64_t nth, bool from_then_on) {
+  failed = 0;
+  left = nth;
+  goes_on = from_then_on;
+  is_counting = true;
+}
+
+FailingNew::~FailingNew() {
+  is_counting = false;
+}
+
+std::uint64_t FailingNew::failures() {
+  return failed;
+}
+
+}  // namespace session::test
+
+// malloc, so that the sanitizers go on watching.
+void* operator new(std::size_t size) {
+  if (session::test::is_due()) throw std::bad_alloc();
+  void* const memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
