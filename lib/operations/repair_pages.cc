@@ -80,6 +80,10 @@ class Round {
     } else if (!(std::get<FrameHeader>(old) == written)) {
       return false;
     }
+    // What stands there already is no gain, whatever is said of it elsewhere: the rounds would go
+    // on for ever.
+    std::vector<std::byte> present(frame.size());
+    if (patient_->read_at(page.offset, present) == present.size() && present == frame) return false;
     image_.file->write_at(page.offset, frame);
     return true;
   }

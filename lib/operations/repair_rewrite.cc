@@ -302,12 +302,12 @@ class DamagedRewrite {
   void run() {
     add_whole_revisions();
     const store::HeadSearch search = store::search_head(*image_.patient(), image_.path, image_.tag);
-    const bool has_lost_head = search.damaged_offset.has_value();
+    const bool has_lost_head = search.damaged_offset && !knows_commit_at(*search.damaged_offset);
     if (has_lost_head) lose(newest_ + 1, "its commit is damaged");
     next_ = newest_ + (has_lost_head ? 2 : 1);
     if (!options_.from.empty()) {
       go_back();
-    } else if (report_.revision != newest_ || newest_ == 0 || has_lost_head) {
+    } else if (report_.revision != newest_ || newest_ == 0 || search.damaged_offset) {
       add_remains();
     }
     if (report_.refused) return;
@@ -330,6 +330,13 @@ class DamagedRewrite {
 
   void lose(std::uint64_t revision, const std::string& why) {
     report_.lost.push_back(lost_revision(revision, why));
+  }
+
+  // A head may be unbelievable for what it vouches for alone; then its number is known.
+  [[nodiscard]] bool knows_commit_at(std::uint64_t offset) const {
+    const std::vector<RevisionInfo>& commits = salvage_.commits();
+    return std::any_of(commits.begin(), commits.end(),
+                       [&](const RevisionInfo& info) { return info.offset == offset; });
   }
 
   [[nodiscard]] Snapshot open(const RevisionInfo& info) const {

@@ -58,9 +58,11 @@ TEST(RepairBlob, ALostBlobCostsItsTextAndNothingElse) {
   const RepairReport report = repair(kDiskPath, options);
 
   EXPECT_EQ(report.verdict, RepairVerdict::kLossy);
-  std::vector<LostItem> records;  // the others are revisions
-  std::ranges::copy_if(report.lost, std::back_inserter(records),
-                       [](const LostItem& item) { return item.table.has_value(); });
+  std::vector<LostItem> records;
+  std::vector<LostItem> revisions;
+  for (const LostItem& item : report.lost) (item.table ? records : revisions).push_back(item);
+  ASSERT_EQ(revisions.size(), 1U) << revisions.back().message;
+  EXPECT_NE(revisions[0].message.find("revision 2"), std::string::npos) << revisions[0].message;
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(records[0].table, Table::kMessages);
   EXPECT_EQ(records[0].key, "m-1");
