@@ -1,10 +1,18 @@
 // migrate, as its users call it.
 
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
+#include <random>
 #include <string>
+#include <thread>
 
 #include "tests/cli/tool.h"
 #include "tests/support/directories.h"
+#include "tests/support/seed.h"
 
 namespace session::test {
 namespace {
@@ -77,6 +85,55 @@ TEST_F(MigrateCommand, RefusesInOneSentenceWithTheRightCode) {
   EXPECT_EQ(code({"migrate", source_, "--to", "3"}), 2);
   write_file(dir_.file("text"), "no session");
   EXPECT_EQ(code({"migrate", dir_.file("text"), "-o", dir_.file("x")}), 5);
+}
+
+// A workspace of two sessions with some hundred tasks each.
+void write_workspace(const std::filesystem::path& root) {
+  for (const std::string session : {"one", "two"}) {
+    std::string tasks;
+    std::string roots;
+    for (int i = 0; i < 400; ++i) {
+      const std::string id = numbered("t-", static_cast<std::uint64_t>(i));
+      tasks += (i == 0 ? "" : ",") + ("\"" + id + "\":{\"id\":\"" + id + "\",\"title\":\"Task ") +
+               std::to_string(i) + "\"}";
+      roots += (i == 0 ? "\"" : ",\"") + id + "\"";
+    }
+    write_text(root / ".aca/sessions" / session / "meta/session.json",
+               R"({"metadata":{"name":")" + session + R"("},"task_tree":{"tasks":{)" + tasks +
+                   R"(},"roots":[)" + roots + "]}}");
+  }
+}
+
+TEST_F(MigrateCommand, AKillAtAnyMomentLeavesTheSourceAndAllOrNothing) {
+  int rounds = 12;
+  if (const char* given = std::getenv("SESSIONTOOL_KILL_ROUNDS")) rounds = std::atoi(given);
+  std::mt19937_64 random(random_seed());
+  const std::string source = dir_.file("workspace");
+  const std::string output = dir_.file("migrated");
+  write_workspace(source);
+  const auto before = files_below(source);
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(tool({"migrate", source, "-o", output}).exit_code, 0);
+  const auto whole_run = std::chrono::steady_clock::now() - begin;
+  const auto migrated = files_below(output);
+  ASSERT_GE(migrated.size(), 2U);
+  int killed = 0;
+  for (int round = 0; round < rounds; ++round) {
+    std::filesystem::remove_all(output);
+    RunningProgram migrate(SESSIONTOOL_BINARY, {"migrate", source, "-o", output});
+    std::this_thread::sleep_for(whole_run * static_cast<double>(random() % 1000) / 1000.0);
+    migrate.send_signal(SIGKILL);
+    killed += migrate.wait().signal == SIGKILL ? 1 : 0;
+    ASSERT_TRUE(files_below(source) == before) << "round " << round;
+    if (std::filesystem::exists(output)) {
+      ASSERT_EQ(files_below(output).size(), migrated.size()) << "round " << round;
+      EXPECT_EQ(tool({"verify", "--full", output}).exit_code, 0) << "round " << round;
+    } else {
+      const ProgramResult again = tool({"migrate", source, "-o", output});
+      ASSERT_EQ(again.exit_code, 0) << again.err;
+    }
+  }
+  std::cout << "killed " << killed << " of " << rounds << " times\n";
 }
 
 }  // namespace
