@@ -44,7 +44,8 @@ void write_roots(schema::Trees::Builder trees, const Roots& roots);
 
 // What must hold before a commit that check_message() passed may be read: tables in order, key
 // lists sound, no key both written and erased, digests of the right size, a snapshot with its own
-// trees. One clause, or nothing.
+// trees. One clause, or nothing; kj::Exception where a field is not what the schema says, as a text
+// without its end.
 [[nodiscard]] std::optional<std::string> check_commit(schema::Commit::Reader commit);
 
 // Throws kNewerVersion and names the feature and the version that has it, if the file needs one

@@ -1,12 +1,14 @@
 // What a commit may not say, whatever its checksums.
 
 #include <capnp/message.h>
+#include <capnp/schema.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "format/commit.h"
@@ -57,6 +59,30 @@ std::optional<std::string> check_delta(std::string_view erased) {
 TEST(CommitChecks, ADeltaWritesAndErasesDifferentKeys) {
   EXPECT_EQ(check_delta("b"), std::nullopt);
   EXPECT_EQ(check_delta("a"), "a key is both written and erased");
+}
+
+// Found by a fuzzer: such a file was called clean and could not be opened.
+TEST(CommitChecks, TextsEndAsTextsDo) {
+  const auto without_end = [](auto builder, const capnp::StructSchema& schema, const char* name) {
+    capnp::AnyStruct::Builder owner(std::move(builder));
+    const std::uint32_t at = schema.getFieldByName(name).getProto().getSlot().getOffset();
+    owner.getPointerSection()[at].initAs<capnp::Data>(3)[2] = 'x';
+  };
+  const auto commit_schema = capnp::Schema::from<schema::Commit>();
+  EXPECT_THROW((void)check([&](schema::Commit::Builder commit) {
+                 commit.setTreesOffset(kFileHeaderBytes);
+                 without_end(commit, commit_schema, "message");
+               }),
+               kj::Exception);
+  for (const char* name : {"checkpoint", "writer"}) {
+    EXPECT_THROW((void)check([&](schema::Commit::Builder commit) {
+                   commit.setKind(schema::Commit::Kind::SNAPSHOT);
+                   add_trees(commit, 5);
+                   without_end(commit.getTrees(), capnp::Schema::from<schema::Trees>(), name);
+                 }),
+                 kj::Exception)
+        << name;
+  }
 }
 
 TEST(CommitChecks, ASnapshotIsItsOwnTreesAndNothingBesideThem) {
