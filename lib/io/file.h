@@ -103,9 +103,9 @@ class FileSystem {
   // there. Durable only after sync_directory.
   virtual void exchange(const std::string& one, const std::string& other) = 0;
   virtual void remove(const std::string& path) = 0;
-  // Who may read and write `from` may `to`: for a file that takes the place of another. Where the
-  // owner or the group cannot be given on, `to` keeps its own, and a group that is not the same
-  // gets no rights. Nothing happens where one of the files is not there.
+  // Who may read and write `from` may `to`, and nobody else: for a file that takes the place of
+  // another. Where the system does not allow all of it, fewer may. Nothing happens where one of the
+  // files is not there.
   virtual void copy_access(const std::string& from, const std::string& to);
   // Makes creations, renames and removals in the directory that holds `path` durable.
   virtual void sync_directory(const std::string& path) = 0;

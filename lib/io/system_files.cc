@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "lib/io/descriptor.h"
 #include "lib/io/file.h"
@@ -51,8 +53,27 @@ std::optional<std::string> resolved(const std::string& path) {
 }
 
 // To chown: leave it as it is.
-constexpr auto kSame = static_cast<uid_t>(-1);
+constexpr auto kSameOwner = static_cast<uid_t>(-1);
 constexpr auto kSameGroup = static_cast<gid_t>(-1);
+constexpr mode_t kAllBits = S_IRWXU | S_IRWXG | S_IRWXO;
+
+// Where the group becomes another one. Who was in the old group is one of the others then, and must
+// not be allowed more than the group was.
+mode_t without_group(mode_t mode) {
+  constexpr int kGroupShift = 3;
+  const mode_t group_as_others = (mode & S_IRWXG) >> kGroupShift;
+  return mode & (S_IRWXU | (S_IRWXO & group_as_others));
+}
+
+// False if there is a list and it cannot be given on.
+bool copy_access_list(const std::string& from, const std::string& to) {
+  constexpr const char* kName = "system.posix_acl_access";
+  const ssize_t size = ::getxattr(from.c_str(), kName, nullptr, 0);
+  if (size < 0) return errno == ENODATA || errno == ENOTSUP;
+  std::vector<char> list(static_cast<std::size_t>(size));
+  const ssize_t got = ::getxattr(from.c_str(), kName, list.data(), list.size());
+  return got == size && ::setxattr(to.c_str(), kName, list.data(), list.size(), 0) == 0;
+}
 
 class SystemFiles : public FileSystem {
  public:
@@ -92,18 +113,16 @@ class SystemFiles : public FileSystem {
     const auto wanted = status_of(from);
     const auto now = status_of(to);
     if (!wanted || !now) return;
+    const bool has_group =
+        now->st_gid == wanted->st_gid || ::chown(to.c_str(), kSameOwner, wanted->st_gid) == 0;
     mode_t mode = wanted->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
-    const bool has_same_group =
-        now->st_gid == wanted->st_gid || ::chown(to.c_str(), kSame, wanted->st_gid) == 0;
-    if (!has_same_group) mode &= ~mode_t{S_IRWXG};
-    // Before the file would be another's, whose mode only root may change.
-    if (::chmod(to.c_str(), mode) != 0) {
-      throw system_error(errno, "cannot give it the permissions of " + from, to);
-    }
-    if (now->st_uid == wanted->st_uid) return;
-    if (::chown(to.c_str(), wanted->st_uid, kSameGroup) != 0 && errno != EPERM) {
-      throw system_error(errno, "cannot give it the owner of " + from, to);
-    }
+    // With a list of its own (POSIX ACL) the bits of the group are the most that anybody on the
+    // list may do, and mean nothing without it.
+    if (!has_group || !copy_access_list(from, to)) mode = without_group(mode);
+    // A system that knows no permissions, or not these, leaves the file to its owner alone. Before
+    // the file would be another's, whose mode only root may change.
+    if (mode != (now->st_mode & kAllBits)) (void)::chmod(to.c_str(), mode);
+    if (now->st_uid != wanted->st_uid) (void)::chown(to.c_str(), wanted->st_uid, kSameGroup);
   }
 
   void sync_directory(const std::string& path) override {

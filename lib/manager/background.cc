@@ -1,5 +1,8 @@
 #include "lib/manager/background.h"
 
+#include <string>
+#include <system_error>
+
 #include "lib/io/signals.h"
 #include "lib/manager/core.h"
 
@@ -7,7 +10,12 @@ namespace session::manager {
 
 Background::Background(Core& core) : core_(core) {
   const io::BlockedSignals blocked;  // they are for the program's own threads
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& failure) {
+    throw Error(ErrorCode::kIo,
+                std::string("the session's own thread cannot be made: ") + failure.what());
+  }
 }
 
 void Background::run() noexcept {

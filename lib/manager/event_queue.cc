@@ -1,7 +1,7 @@
 #include "lib/manager/event_queue.h"
 
 #include <algorithm>
-#include <iterator>
+#include <new>
 #include <utility>
 
 namespace session::manager {
@@ -34,12 +34,12 @@ void EventQueue::drop_oldest() {
 EventQueue::Events EventQueue::take_batch() {
   const std::size_t count = is_closed_ ? events_.size() : std::min(batch_, events_.size());
   const auto end = events_.begin() + static_cast<std::ptrdiff_t>(count);
-  Events batch(std::move_iterator(events_.begin()), std::move_iterator(end));
+  Events batch;
+  if (dropped_ != dropped_told_) batch.emplace_back(EventsDropped{dropped_ - dropped_told_});
+  batch.insert(batch.end(), events_.begin(), end);  // copies: what throws here leaves them
   events_.erase(events_.begin(), end);
+  dropped_told_ = dropped_;
   batch_ = 0;
-  if (dropped_ != dropped_told_) {
-    batch.emplace_front(EventsDropped{dropped_ - std::exchange(dropped_told_, dropped_)});
-  }
   return batch;
 }
 
@@ -65,13 +65,17 @@ bool EventQueue::tell(std::unique_lock<std::recursive_mutex>& lock) noexcept {
   }
   teller_ = std::this_thread::get_id();
   batch_ = events_.size();
-  while (!events_.empty() && (batch_ != 0 || is_closed_)) {
-    const Events batch = take_batch();
-    const auto observers = observers_;
-    lock.unlock();
-    const std::uint64_t failures = tell_all(batch, *observers);
-    lock.lock();
-    failures_ += failures;
+  try {
+    while (!events_.empty() && (batch_ != 0 || is_closed_)) {
+      const Events batch = take_batch();
+      const auto observers = observers_;
+      lock.unlock();
+      const std::uint64_t failures = tell_all(batch, *observers);
+      lock.lock();
+      failures_ += failures;
+    }
+  } catch (const std::bad_alloc&) {
+    // They wait until there is memory, or until newer ones take their place.
   }
   teller_ = {};
   return !events_.empty();

@@ -122,7 +122,7 @@ void Core::delete_checkpoint(std::string_view id) {
   try {
     (void)commit("delete checkpoint " + std::string(id), nullptr);
   } catch (...) {
-    change_->roll_back_to(before);
+    if (change_) change_->roll_back_to(before);
     throw;
   }
   tell(CheckpointDeleted{std::string(id)});
@@ -229,6 +229,7 @@ nanoseconds Core::until_due() const {
   const std::lock_guard lock(mutex_);
   const Clock::time_point time = Clock::now();
   nanoseconds wait = std::chrono::hours(1);
+  if (!is_usable()) return wait;
   const auto consider = [&](Clock::time_point last, nanoseconds interval) {
     if (interval > nanoseconds::zero()) {
       // Not as last + interval: an interval may be as long as it can be said.

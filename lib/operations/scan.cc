@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -301,9 +303,7 @@ class Pool {
       std::vector<std::jthread> threads;
       const Stop stop{stopped_};  // for who leaves early: a thread that cannot be made, a callback
       threads.reserve(count);
-      for (std::size_t i = 0; i < count; ++i) {
-        threads.emplace_back([this] { work(); });
-        ++running_;
+      while (running_ < count && start_one(threads)) {
       }
       wait(progress);
     }
@@ -316,6 +316,18 @@ class Pool {
     std::atomic<bool>& flag;
     ~Stop() { flag = true; }
   };
+
+  // False where the system allows no more threads: those there are do all the work.
+  bool start_one(std::vector<std::jthread>& threads) {
+    try {
+      threads.emplace_back([this] { work(); });
+    } catch (const std::system_error& failure) {
+      if (running_ != 0) return false;
+      throw Error(ErrorCode::kIo, std::string("no thread can be made: ") + failure.what());
+    }
+    ++running_;
+    return true;
+  }
 
   void work() {
     try {

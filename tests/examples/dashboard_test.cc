@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "session/manager.h"
+#include "tests/support/file_bytes.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temp_dir.h"
 
@@ -76,11 +77,15 @@ TEST_F(ExampleDashboard, EndsInOrderWhenItIsAskedTo) {
   SessionConfig config;
   config.path = path_;
   Session session = Session::open(config);
-  RunningProgram dashboard(EXAMPLE_DASHBOARD, {path_});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // past the handlers, most likely
+  ProgramOptions options;
+  options.output_file = path_ + ".out";
+  RunningProgram dashboard(EXAMPLE_DASHBOARD, {path_}, options);
+  while (read_file(options.output_file).find('\n') == std::string::npos) {  // it follows
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
   dashboard.send_signal(SIGINT);
   const ProgramResult result = dashboard.wait();
-  EXPECT_TRUE(result.exit_code == 0 || result.signal == SIGINT) << result.err;
+  EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out.find("nobody writes"), std::string::npos);
 }
 

@@ -9,20 +9,14 @@ namespace {
 
 std::atomic<bool> is_counting = false;
 std::atomic<bool> goes_on = false;
-std::atomic<std::uint64_t> left = 0;  // allocations until the one that fails
+std::atomic<std::uint64_t> made = 0;
+std::atomic<std::uint64_t> wanted = 0;  // the first that fails
 std::atomic<std::uint64_t> failed = 0;
 
 bool is_due() {
   if (!is_counting) return false;
-  const std::uint64_t before = left.fetch_sub(1);
-  if (before == 1) {
-    if (goes_on) left = 1;
-  } else if (before != 0) {
-    return false;
-  } else {  // long past it
-    left = 0;
-    return false;
-  }
+  const std::uint64_t number = ++made;
+  if (goes_on ? number < wanted : number != wanted) return false;
   ++failed;
   return true;
 }
@@ -31,7 +25,8 @@ bool is_due() {
 
 FailingNew::FailingNew(std::uint64_t nth, bool from_then_on) {
   failed = 0;
-  left = nth;
+  made = 0;
+  wanted = nth;
   goes_on = from_then_on;
   is_counting = true;
 }

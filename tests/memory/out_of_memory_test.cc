@@ -19,6 +19,7 @@
 #include "tests/memory/failing_new.h"
 #include "tests/support/damage.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/random_record.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_dir.h"
 
@@ -229,6 +230,29 @@ TEST_P(OutOfMemory, VerifyNeverCallsASoundFileDamaged) {
   VerifyReport report;
   (void)at_each_allocation(
       GetParam(), GetParam() ? 5 : 1, [] {}, [&] { report = verify(path(), options); },
+      [&](bool finished) {
+        if (finished) {
+          EXPECT_EQ(report.verdict, Verdict::kClean);
+        }
+      });
+}
+
+TEST_P(OutOfMemory, OnManyThreadsVerifyEndsInOrder) {
+  {
+    Writer writer = Writer::create(path());
+    for (std::uint64_t i = 0; i < 3; ++i) {  // more than one thread takes at a time
+      auto change = writer.begin();
+      put_value(change, numbered("n/", i), RandomRecord(i).text(std::size_t{12} << 20));
+      change.commit();
+    }
+    writer.close();
+  }
+  ASSERT_GT(fs::file_size(path()), std::size_t{17} << 20);
+  VerifyOptions options;
+  options.jobs = 3;
+  VerifyReport report;
+  (void)at_each_allocation(
+      GetParam(), 13, [] {}, [&] { report = verify(path(), options); },
       [&](bool finished) {
         if (finished) {
           EXPECT_EQ(report.verdict, Verdict::kClean);

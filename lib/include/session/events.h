@@ -80,7 +80,8 @@ using SessionEvent =
 // Called outside the session's lock, by one thread at a time, which is one of those that changed
 // something or the session's own; so a call may return before its events are delivered. It may call
 // the session. What it throws is counted and dropped. It is called until it is taken away or the
-// session has gone, so it must live as long.
+// session has gone, so it must live as long. On the session's own thread all signals are blocked,
+// and so in a program that is started there.
 //
 // While an observer is busy, SessionConfig::max_waiting_events of other threads wait; beyond that
 // the oldest are dropped. What a thread changed while nobody was busy is told whole, however much.

@@ -65,8 +65,9 @@ struct SessionConfig {
   // A damaged file is repaired on opening, at most so often before it is given up (0: never); it is
   // kept beside the repaired one. In this order: parity and what else loses nothing; with
   // `accept_loss` what is left of the newest state, put together, or, to have no state that never
-  // was, `prefer_whole` the newest revision that is whole (a commit or a checkpoint), however old;
-  // and when not even that can be had, `start_anew` a new session, the old file being set aside.
+  // was, `prefer_whole` the newest revision that is whole (a commit or a checkpoint), however old,
+  // if there is one; and when not even that can be had, `start_anew` a new session, the old file
+  // being set aside.
   std::uint32_t max_repairs = 1;
   bool accept_loss = false;
   bool prefer_whole = false;

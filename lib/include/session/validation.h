@@ -21,8 +21,8 @@ namespace session {
 
 struct ValidationOptions {
   bool saved_file = false;  // every frame, link and count up to the last save, as verify() does
-  bool workspace_files = false;  // whether tracked files are what they were
-  ProgressCallback progress = {};
+  bool workspace_files = false;    // whether tracked files are what they were
+  ProgressCallback progress = {};  // must not call the session
 };
 
 struct ValidationReport {
