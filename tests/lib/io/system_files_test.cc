@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -498,6 +500,43 @@ TEST(SystemFiles, WhoCouldReadAFileMayReadWhatTakesItsPlace) {
   EXPECT_EQ(after.st_gid, before.st_gid);
   system_files().copy_access(dir.file("nobody"), new_file);  // changes nothing
   system_files().copy_access(old_file, dir.file("nobody"));
+}
+
+// As acl(5) has it: a version, then a tag, the rights and an id for each.
+std::vector<std::byte> access_list_for(std::uint32_t user) {
+  struct Entry {
+    std::uint16_t tag;
+    std::uint16_t rights;
+    std::uint32_t id;
+  };
+  constexpr std::uint32_t kVersion = 2;
+  constexpr std::uint32_t kNoId = 0xFFFFFFFF;
+  const std::array<Entry, 5> entries{{{0x01, 6, kNoId},    // the owner
+                                      {0x02, 6, user},     // somebody named
+                                      {0x04, 0, kNoId},    // the group
+                                      {0x10, 6, kNoId},    // the most that a named one may
+                                      {0x20, 0, kNoId}}};  // all others
+  std::vector<std::byte> list(sizeof kVersion + sizeof entries);
+  std::memcpy(list.data(), &kVersion, sizeof kVersion);
+  std::memcpy(list.data() + sizeof kVersion, entries.data(), sizeof entries);
+  return list;
+}
+
+TEST(SystemFiles, AnAccessListIsGivenOnAndOpensTheFileToNoGroup) {
+  constexpr const char* kName = "system.posix_acl_access";
+  const TempDir dir;
+  write_file(dir.file("old"), "old");
+  write_file(dir.file("new"), "new");
+  ASSERT_EQ(::chmod(dir.file("new").c_str(), 0600), 0);
+  const std::vector<std::byte> list = access_list_for(1);
+  if (::setxattr(dir.file("old").c_str(), kName, list.data(), list.size(), 0) != 0) {
+    GTEST_SKIP() << "this file system has no access lists";
+  }
+  system_files().copy_access(dir.file("old"), dir.file("new"));
+  std::vector<std::byte> given(list.size());
+  EXPECT_EQ(::getxattr(dir.file("new").c_str(), kName, given.data(), given.size()),
+            static_cast<ssize_t>(list.size()));
+  EXPECT_TRUE(given == list);
 }
 
 }  // namespace
