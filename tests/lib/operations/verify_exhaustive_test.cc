@@ -13,14 +13,11 @@
 #include "session/protect.h"
 #include "session/reader.h"
 #include "tests/lib/operations/verify_support.h"
+#include "tests/support/exhaustive.h"
 #include "tests/support/session_state.h"
 
 namespace session::test {
 namespace {
-
-bool is_exhaustive() {
-  return std::getenv("SESSIONTOOL_EXHAUSTIVE") != nullptr;
-}
 
 // Every page, delta and blob compressed, and parity over all of it.
 FileBytes archived(const FileBytes& file) {
