@@ -6,8 +6,8 @@
 namespace session::io {
 
 const std::string& File::path() const {
-  static const std::string kNone;
-  return kNone;
+  static const std::string none;
+  return none;
 }
 
 std::optional<LockHolder> FileSystem::lock_holder(const std::string& /*path*/) {

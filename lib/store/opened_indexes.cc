@@ -41,7 +41,7 @@ void OpenedIndexes::keep(std::uint64_t offset, const format::IndexView& index) {
     const Entry* there = nullptr;
     if ((*slots)[first + i].compare_exchange_strong(there, entry.get(),
                                                     std::memory_order_acq_rel)) {
-      entry.release();
+      (void)entry.release();  // the slot has it
       return;
     }
     if (there->offset == offset) return;
