@@ -1,7 +1,7 @@
 #pragma once
 // Index pages that were opened before: where their lists stand is known, so a look-up touches the
-// keys it compares and the offset it follows, and neither the page's header nor its pointers. At a
-// million records that is a third of a look-up's time.
+// keys it compares and the offset it follows, and neither the page's header nor its pointers. That
+// saved 13 to 15 % of a look-up among a million records, 11 % among ten thousand.
 
 #include <array>
 #include <atomic>
@@ -31,7 +31,8 @@ class OpenedIndexes {
     std::uint64_t offset;
     format::IndexView index;
   };
-  // Half a MiB for the pages that lead to some 20 GiB of leaves.
+  // At most 0.7 MiB, for the index pages above some 2 GiB of leaves; look-ups below others go the
+  // longer way.
   static constexpr std::size_t kSlotBits = 13;
   static constexpr std::size_t kWays = 4;
   using Slots = std::array<std::atomic<const Entry*>, (std::size_t{1} << kSlotBits) + kWays>;
