@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "format/record_shape.h"
 #include "session/error.h"
 
 namespace session::format {
@@ -31,6 +32,7 @@ std::optional<std::string> check_changes(schema::TableChanges::Reader changes) {
   if (!changes.hasUpserts()) return std::nullopt;
   const auto upserts = changes.getUpserts();
   if (auto wrong = check_leaf(upserts)) return wrong;
+  if (auto wrong = check_records(upserts, changes.getTable())) return wrong;
   if (share_a_key(KeyList(upserts), erased_keys(changes))) {
     return "a key is both written and erased";
   }

@@ -280,6 +280,7 @@ void add_payloads(Corpus& corpus, const std::string& name, const Bytes& file) {
     Bytes payload(frame.stored.begin(), frame.stored.end());
     std::fill_n(payload.begin(), 8, std::byte{0});
     payload[0] = static_cast<std::byte>(kind - kKinds.begin());
+    payload[1] = static_cast<std::byte>(frame.header.table);
     const std::string kind_name(format::frame_kind_name(frame.header.kind));
     Bytes& largest = corpus["page/" + name + "_" + kind_name];
     if (payload.size() > largest.size()) largest = std::move(payload);
@@ -383,8 +384,9 @@ bool is_current(const std::string& name, const Bytes& seed, const Bytes& now) {
     static constexpr std::array kKinds = {format::FrameKind::kLeaf, format::FrameKind::kIndex,
                                           format::FrameKind::kCommit, format::FrameKind::kSeal};
     const auto kind = kKinds.at(std::to_integer<std::size_t>(payload[0]));
+    const auto table = std::to_integer<std::uint16_t>(payload[1]);
     format::store(payload, 0, std::uint64_t{payload.size() / 8 - 1} << 32);
-    return !store::check_payload(kind, payload);
+    return !store::check_payload(kind, table, payload);
   }
   const std::size_t choice_bytes = name.starts_with("compact/") ? 1 : 0;
   const auto head = [choice_bytes](const Bytes& bytes) {

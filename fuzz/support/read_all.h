@@ -19,10 +19,16 @@ class Seen {
  public:
   void add(std::uint64_t number) { hash_ = (hash_ ^ number) * 0x9E3779B97F4A7C15; }
   void add(std::string_view text);
+  void add_failure(std::uint64_t kind) {
+    add(kind);
+    ++failures_;
+  }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
 
  private:
   std::uint64_t hash_ = 0;
+  std::uint64_t failures_ = 0;
 };
 
 // Every field of the record as the table's schema has it.
@@ -40,9 +46,9 @@ void seeing_failures(Seen& seen, F&& f) {
   try {
     f();
   } catch (const Error& error) {
-    seen.add(static_cast<std::uint64_t>(error.code()) + 1000);
+    seen.add_failure(static_cast<std::uint64_t>(error.code()) + 1000);
   } catch (const kj::Exception&) {
-    seen.add(2000);
+    seen.add_failure(2000);
   }
 }
 

@@ -35,7 +35,7 @@ void read_frame(Bytes file, std::uint64_t offset, std::uint64_t tag) {
   const auto raw = format::raw_payload(frame, buffer);
   if (format::damage_in(raw) != nullptr) return;
   const Bytes payload = std::get<Bytes>(raw);
-  fuzz::read_payload(frame.header.kind, payload);
+  fuzz::read_payload(frame.header.kind, frame.header.table, payload);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// One payload: the first word chooses the kind of frame, the rest is the message. The framing is
-// put right, so that the fuzzer works on words and pointers.
+// One payload: the first word chooses the kind of frame and its table, the rest is the message. The
+// framing is put right, so that the fuzzer works on words and pointers.
 
 #include <cstddef>
 #include <cstdint>
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<std::byte> payload(words * kWordBytes);
   std::memcpy(payload.data() + kWordBytes, data + kWordBytes, (words - 1) * kWordBytes);
   session::format::store(payload, 4, static_cast<std::uint32_t>(words - 1));
-  session::fuzz::read_payload(kind_of(data[0]), payload);
+  session::fuzz::read_payload(kind_of(data[0]), data[1], payload);
   return 0;
 }
 

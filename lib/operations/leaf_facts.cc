@@ -79,7 +79,7 @@ std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format
   constexpr std::uint64_t kPlaces = std::uint64_t{1} << 32;
   if (header.own_offset / format::kAlignBytes >= kPlaces) return std::nullopt;
   if (header.table >= kTableSlots || header.table == slot(Table::kBlobs)) return std::nullopt;
-  if (store::check_payload(format::FrameKind::kLeaf, payload)) return std::nullopt;
+  if (store::check_payload(format::FrameKind::kLeaf, header.table, payload)) return std::nullopt;
   try {
     return facts_of_sound_leaf(header, payload, rules);
   } catch (const kj::Exception&) {

@@ -13,6 +13,7 @@
 #include "lib/operations/rewrite.h"
 #include "lib/operations/salvage.h"
 #include "lib/operations/scan.h"
+#include "lib/store/blob_fields.h"
 #include "lib/store/head.h"
 #include "lib/store/revision_name.h"
 #include "lib/store/tree.h"
@@ -240,7 +241,11 @@ class Salvage {
                      std::to_string(reference.getSizeBytes()) + " bytes";
       lose(std::move(item));
     }
-    if (kept.size() == references.size()) return;
+    if (kept.size() == references.size()) {
+      if (references.size() == 0 || !store::wrong_blob_list(table, record.view())) return;
+      lose_list(table, key);
+      kept.clear();
+    }
     capnp::MallocMessageBuilder message;
     message.setRoot(record.view());
     auto edited = message.getRoot<schema::Child>();
@@ -251,6 +256,15 @@ class Salvage {
     }
     record =
         format::Record(message.getRoot<capnp::AnyPointer>().asReader().getAs<capnp::AnyStruct>());
+  }
+
+  // Somebody wrote a list that leads to texts and not to where they belong.
+  void lose_list(Table table, const std::string& key) {
+    LostItem item;
+    item.table = table;
+    item.key = key;
+    item.message = "what the record kept outside itself: its list is out of form";
+    lose(std::move(item));
   }
 
   void list_stale() {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/store/blob_fields.h"
 #include "lib/store/tree.h"
 #include "lib/store/tree_diff.h"
 
@@ -46,6 +47,39 @@ bool is_rebuilt(Table table) {
   return table == Table::kChildren || table == Table::kRevisions;
 }
 
+// Whoever reads the revision looks for what its records keep outside themselves.
+void require_blobs(const store::View& revision, const std::array<Run, kTableSlots>& runs) {
+  for (const Table table : kAllTables) {
+    for (const Change& change : runs[slot(table)]) {
+      if (change.is_erased || !store::has_blobs(change.record)) continue;
+      if (const auto wrong = store::wrong_blob_list(table, change.record)) {
+        throw Error(ErrorCode::kDamaged,
+                    "a record's list of what it keeps outside itself is out "
+                    "of form: " +
+                        *wrong);
+      }
+      for (const auto reference : store::blobs_of(change.record)) {
+        const auto digest = reference.getDigest();
+        const std::string_view key(reinterpret_cast<const char*>(digest.begin()), digest.size());
+        if (revision.find(Table::kBlobs, key)) continue;
+        throw Error(ErrorCode::kDamaged, "what a record keeps outside itself is in no table");
+      }
+    }
+  }
+}
+
+// What a delta says it wrote; blobs are not counted.
+void count_changes(store::CommitRequest& request) {
+  request.upserts = 0;
+  request.erases = 0;
+  for (const Table table : kAllTables) {
+    if (table == Table::kBlobs) continue;
+    for (const Change& change : request.changes[slot(table)]) {
+      ++(change.is_erased ? request.erases : request.upserts);
+    }
+  }
+}
+
 }  // namespace
 
 Rewriter::Rewriter(const std::string& path, const RewriteOptions& options)
@@ -66,6 +100,9 @@ void Rewriter::collect_commit(const store::View& revision, Changes& into) const 
   const store::LoadedCommit commit = store::load_commit(*revision.pages(), revision.info().offset);
   if (commit.page.keep) into.keeps.push_back(commit.page.keep);
   into.runs = store::runs_of(commit.reader);
+  for (const Table table : kAllTables) {
+    if (is_rebuilt(table)) into.runs[slot(table)].clear();
+  }
 }
 
 void Rewriter::collect_difference(const store::View& revision, Changes& into) const {
@@ -148,6 +185,7 @@ void Rewriter::add(const Snapshot& snapshot) {
   store::CommitRequest request;
   commit(request, [&] {
     collect(revision, changes);
+    require_blobs(revision, changes.runs);
     move_blobs(revision, changes);
     mark_lost_checkpoints(revision.info().revision, changes);
     request.changes = changes.runs;
@@ -155,6 +193,7 @@ void Rewriter::add(const Snapshot& snapshot) {
     request.message = revision.info().message;
     request.upserts = revision.info().upserts;
     request.erases = revision.info().erases;
+    if (revision.info().kind == CommitKind::kDelta) count_changes(request);
   });
   before_ = snapshot;
   revisions_.push_back(revision.info().revision);

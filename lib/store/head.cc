@@ -54,7 +54,7 @@ class FrameReader {
     auto decoded = format::raw_payload({header, stored}, raw);
     if (format::damage_in(decoded) != nullptr) return std::nullopt;
     const Bytes bytes = std::get<Bytes>(decoded);
-    if (check_payload(header.kind, bytes)) return std::nullopt;
+    if (check_payload(header.kind, header.table, bytes)) return std::nullopt;
     if (header.codec == format::Codec::kNone) return std::vector(bytes.begin(), bytes.end());
     return raw;
   }

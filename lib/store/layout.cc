@@ -163,7 +163,7 @@ class Walk {
     auto raw = format::raw_payload({header, stored}, raw_);
     if (const format::Damage* damage = format::damage_in(raw)) return damage->detail;
     const Bytes payload = std::get<Bytes>(raw);
-    if (auto wrong = store::check_payload(header.kind, payload)) return wrong;
+    if (auto wrong = store::check_payload(header.kind, header.table, payload)) return wrong;
     if (header.kind == FrameKind::kParity) {
       describe_parity(header, payload, tag_, entry);
     } else {

@@ -6,6 +6,7 @@
 #include "format/canary.h"
 #include "format/commit.h"
 #include "format/page.h"
+#include "format/record_shape.h"
 
 namespace session::store {
 namespace {
@@ -31,11 +32,14 @@ bool is_message(FrameKind kind) {
 }
 
 // Of a payload that check_message() passed.
-std::optional<std::string> check_structure(FrameKind kind, Bytes payload) {
+std::optional<std::string> check_structure(FrameKind kind, std::uint16_t table, Bytes payload) {
   try {
     switch (kind) {
-      case FrameKind::kLeaf:
-        return format::check_leaf(format::read_root<schema::Leaf>(payload));
+      case FrameKind::kLeaf: {
+        const auto leaf = format::read_root<schema::Leaf>(payload);
+        if (auto wrong = format::check_leaf(leaf)) return wrong;
+        return format::check_records(leaf, table);
+      }
       case FrameKind::kIndex:
         return format::check_index(format::read_root<schema::Index>(payload));
       case FrameKind::kCommit:
@@ -56,7 +60,7 @@ std::optional<Damage> wrong_payload(const format::FrameHeader& header, Bytes pay
   if (auto wrong = format::check_message(payload)) {
     return damage_of(header, DamageKind::kNotCanonical, std::move(*wrong));
   }
-  if (auto wrong = check_structure(header.kind, payload)) {
+  if (auto wrong = check_structure(header.kind, header.table, payload)) {
     return damage_of(header, DamageKind::kStructure, std::move(*wrong));
   }
   return std::nullopt;
@@ -78,10 +82,10 @@ format::IndexView open_index(const Page& page, std::uint64_t offset, std::uint32
   return index;
 }
 
-std::optional<std::string> check_payload(FrameKind kind, Bytes payload) {
+std::optional<std::string> check_payload(FrameKind kind, std::uint16_t table, Bytes payload) {
   if (!is_message(kind)) return std::nullopt;
   if (auto wrong = format::check_message(payload)) return wrong;
-  return check_structure(kind, payload);
+  return check_structure(kind, table, payload);
 }
 
 CheckedFrames::CheckedFrames(std::uint64_t file_bytes)

@@ -145,8 +145,9 @@ class PageSource {
 [[nodiscard]] format::IndexView open_index(const Page& page, std::uint64_t offset,
                                            std::uint32_t level);
 
-// Structure of a payload by the kind of its frame, beyond being a canonical message.
-[[nodiscard]] std::optional<std::string> check_payload(format::FrameKind kind,
+// Structure of a payload by the kind of its frame, beyond being a canonical message. `table` is
+// what the frame's header says: a leaf's records must be what the schema of that table says.
+[[nodiscard]] std::optional<std::string> check_payload(format::FrameKind kind, std::uint16_t table,
                                                        format::Bytes payload);
 
 }  // namespace session::store

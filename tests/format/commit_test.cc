@@ -6,6 +6,7 @@
 #include <capnp/message.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 
 #include "session/error.h"
@@ -114,11 +115,11 @@ void fill_sound(CommitBuilder commit) {
     roots[i].initDigest(32);
   }
   RandomRecord random(7);
-  const Record record = random.value(4);
+  const std::array records = {random.of(Table::kTasks), random.of(Table::kExecutions)};
   auto changes = commit.initChanges(2);
   for (std::uint16_t i = 0; i < 2; ++i) {
     changes[i].setTable(static_cast<std::uint16_t>(i + 2));
-    const std::vector<LeafItem> items = {{"key", record.view()}};
+    const std::vector<LeafItem> items = {{"key", records.at(i).view()}};
     fill_leaf(changes[i].initUpserts(), items);
     changes[i].initErasedEnds(1).set(0, 4);
     auto keys = changes[i].initErasedKeys(4);

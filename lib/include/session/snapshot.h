@@ -13,8 +13,9 @@
 // out is valid as long as the Entry (or Cursor) it came from and any copy of the snapshot live.
 //
 // Every call may throw Error: kDamaged when a page it needs is damaged (the message names offset
-// and remedy), kIo when a compressed or copied page cannot be read. A getter of a Cap'n Proto
-// reader may throw kj::Exception, but only if somebody forged a file with valid checksums.
+// and remedy), kIo when a compressed or copied page cannot be read. A page is handed out only when
+// every field of its records can be read. A getter of a Cap'n Proto reader may throw kj::Exception
+// only where somebody forged a tree that leads to another table's pages, which verify names.
 
 #include <capnp/any.h>
 

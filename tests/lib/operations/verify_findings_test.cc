@@ -277,6 +277,48 @@ TEST(VerifyFindings, APageWhosePartsContradictEachOther) {
   expect(file, FindingCode::kStructure, Verdict::kLossy);
 }
 
+// The title of the first task in the payload of a leaf or a delta loses the zero it ends in.
+void open_title(FileBytes& file, std::size_t offset) {
+  const std::span<std::byte> payload = payload_of(file, offset);
+  const std::string_view title = "a title with an end";
+  const auto at = std::search(payload.begin(), payload.end(), title.begin(), title.end(),
+                              [](std::byte a, char b) { return a == static_cast<std::byte>(b); });
+  ASSERT_NE(at, payload.end());
+  *(at + static_cast<std::ptrdiff_t>(title.size())) = std::byte{'!'};
+  reseal_file(file);
+}
+
+FileBytes with_a_title(const CommitOptions& options) {
+  SimulatedDisk disk;
+  Writer writer = test::create_on(disk);
+  Transaction change = writer.begin();
+  test::put_task(change, "t-1", {.title = "a title with an end", .parent = {}, .rank = 1});
+  (void)change.commit(options);
+  writer.close();
+  return disk.contents(test::kDiskPath);
+}
+
+TEST(VerifyFindings, ATextWithoutItsEndInARecordOfALeaf) {
+  FileBytes file = with_a_title(test::folded());
+  bool found = false;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind != kLeaf) continue;
+    const auto payload = payload_of(file, place.offset);
+    const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+    if (text.find("a title with an end") == std::string_view::npos) continue;
+    open_title(file, place.offset);
+    found = true;
+  }
+  ASSERT_TRUE(found);
+  expect(file, FindingCode::kStructure, Verdict::kLossy);
+}
+
+TEST(VerifyFindings, ATextWithoutItsEndInARecordOfADelta) {
+  FileBytes file = with_a_title(test::relaxed());
+  open_title(file, frame(file, kCommit, -1));
+  EXPECT_NE(verify_bytes(file).report.verdict, Verdict::kClean);
+}
+
 TEST(VerifyFindings, ALinkToAFrameOfAnotherKind) {
   FileBytes file = small_snapshot(40);
   const std::size_t leaf = frame(file, kLeaf, 2);

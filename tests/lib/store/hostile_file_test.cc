@@ -36,10 +36,11 @@ class HostileFile {
     bytes_.assign(header.begin(), header.end());
   }
 
-  std::uint64_t append(FrameKind kind, Bytes payload, int level = 0) {
+  std::uint64_t append(FrameKind kind, Bytes payload, int level = 0, Table table = Table::kTasks) {
+    const bool is_page = kind == FrameKind::kLeaf || kind == FrameKind::kIndex;
     const auto frame =
         format::append_frame(bytes_, 0, kind, last_commit_, header_.tag(), payload, level,
-                             kind == FrameKind::kLeaf || kind == FrameKind::kIndex ? 2 : 0);
+                             is_page ? static_cast<std::uint16_t>(table) : std::uint16_t{0});
     if (kind == FrameKind::kCommit) last_commit_ = frame.own_offset;
     return frame.own_offset;
   }
@@ -68,10 +69,10 @@ class HostileFile {
   }
 
   // One record, in a leaf of its own.
-  format::RootRef table_of(std::string_view key, const Record& record) {
+  format::RootRef table_of(Table table, std::string_view key, const Record& record) {
     const std::vector<format::LeafItem> items = {{key, record.view()}};
     format::RootRef root;
-    root.offset = append(FrameKind::kLeaf, format::build_leaf(items));
+    root.offset = append(FrameKind::kLeaf, format::build_leaf(items), 0, table);
     root.count = 1;
     return root;
   }
@@ -136,7 +137,7 @@ TEST(HostileFile, HistoryEndsWhereARevisionComesAgain) {
   constexpr std::uint32_t kLevels = 30;
   HostileFile file;
   const std::uint64_t first = file.snapshot();
-  format::RootRef root = file.table_of(revision_key(1), revision_record(first));
+  format::RootRef root = file.table_of(Table::kRevisions, revision_key(1), revision_record(first));
   for (root.level = 1; root.level <= kLevels; ++root.level) {
     Child child;
     child.key = revision_key(1);
@@ -164,7 +165,8 @@ TEST(HostileFile, ARevisionThatLeadsToAnotherIsDamage) {
   file.snapshot();
   const std::uint64_t second = file.snapshot();
   format::Roots roots{};
-  roots[slot(Table::kRevisions)] = file.table_of(revision_key(1), revision_record(second));
+  roots[slot(Table::kRevisions)] =
+      file.table_of(Table::kRevisions, revision_key(1), revision_record(second));
   file.snapshot(roots);
   const Snapshot head = file.open().head();
   (void)damage_found_by([&] { head.history([](const RevisionInfo&) { return true; }); });
@@ -212,8 +214,9 @@ TEST(HostileFile, ABlobThatIsOnePartManyTimesIsDamage) {
   }
   const Digest digest{};
   format::Roots roots{};
-  roots[slot(Table::kBlobs)] = file.table_of(
-      format::as_text(digest), Record::of(message.getRoot<schema::Blob>().asReader()));
+  roots[slot(Table::kBlobs)] =
+      file.table_of(Table::kBlobs, format::as_text(digest),
+                    Record::of(message.getRoot<schema::Blob>().asReader()));
   file.snapshot(roots);
   const std::string error = damage_found_by([&] { (void)file.open().head().blob(digest); });
   EXPECT_NE(error.find("order"), std::string::npos) << error;

@@ -1,0 +1,140 @@
+// A file that somebody forged with valid checksums: repair puts in place what is clean, and loses
+// no more than what cannot be read.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "format/commit.h"
+#include "format/frame.h"
+#include "session/repair.h"
+#include "session/verify.h"
+#include "tests/support/damage.h"
+#include "tests/support/disk_session.h"
+#include "tests/support/records.h"
+
+namespace session::test {
+namespace {
+
+constexpr int kLeaf = static_cast<int>(format::FrameKind::kLeaf);
+constexpr int kCommit = static_cast<int>(format::FrameKind::kCommit);
+
+// Replaces the first `from` in the payload of a frame by `to`, as long.
+bool replace_in(FileBytes& file, std::size_t offset, std::string_view from, std::string_view to) {
+  const auto payload = payload_of(file, offset);
+  const auto same = [](std::byte a, char b) { return a == static_cast<std::byte>(b); };
+  const auto at = std::search(payload.begin(), payload.end(), from.begin(), from.end(), same);
+  if (at == payload.end()) return false;
+  std::transform(to.begin(), to.end(), at, [](char c) { return static_cast<std::byte>(c); });
+  reseal_file(file);
+  return true;
+}
+
+RepairReport repaired(SimulatedDisk& disk, const FileBytes& file) {
+  disk.put(kDiskPath, file);
+  RepairOptions options;
+  options.files = &disk;
+  options.accept_loss = true;
+  const RepairReport report = repair(kDiskPath, options);
+  VerifyOptions verifying;
+  verifying.files = &disk;
+  verifying.level = VerifyLevel::kFull;
+  EXPECT_EQ(verify(kDiskPath, verifying).verdict, Verdict::kClean);
+  EXPECT_EQ(disk.contents(report.backup), file);
+  return report;
+}
+
+TEST(RepairForged, ATextWithoutItsEndCostsItsPage) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  Transaction change = writer.begin();
+  put_task(change, "t-1", {.title = "a title with an end", .parent = {}, .rank = 1});
+  put_value(change, "a/1", "value");
+  (void)change.commit(folded());
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  bool found = false;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind != kLeaf || found) continue;
+    found = replace_in(file, place.offset, std::string_view("with an end\0", 12), "with no end!");
+  }
+  ASSERT_TRUE(found);
+
+  const RepairReport report = repaired(disk, file);
+  EXPECT_EQ(report.verdict, RepairVerdict::kLossy);
+  const bool is_listed =
+      std::any_of(report.lost.begin(), report.lost.end(),
+                  [](const LostItem& item) { return item.table == Table::kTasks; });
+  EXPECT_TRUE(is_listed);
+  const Snapshot head = read_on(disk).head();
+  EXPECT_FALSE(head.find(Table::kTasks, "t-1"));
+  EXPECT_TRUE(head.find(Table::kValues, "a/1"));
+}
+
+TEST(RepairForged, ADeltaThatSaysAWrongCountIsCountedAnew) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  for (int i = 0; i < 3; ++i) {
+    Transaction change = writer.begin();
+    put_value(change, numbered("v-", static_cast<std::uint64_t>(i)), "value");
+    (void)change.commit(relaxed());
+  }
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  std::vector<FramePlace> commits;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind == kCommit) commits.push_back(place);
+  }
+  forge<schema::Commit>(file, commits.at(commits.size() - 2).offset,
+                        [](schema::Commit::Builder commit) { commit.setUpsertCount(7); });
+
+  const RepairReport report = repaired(disk, file);
+  EXPECT_TRUE(report.lost.empty());
+  const Snapshot head = read_on(disk).head();
+  EXPECT_EQ(head.size(Table::kValues).count, 3U);
+  head.history([](const RevisionInfo& info) {
+    EXPECT_TRUE(info.kind != CommitKind::kDelta || info.upserts == 1) << info.revision;
+    return true;
+  });
+}
+
+TEST(RepairForged, AReferenceToABlobThatIsNowhereIsTakenOut) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  Transaction change = writer.begin();
+  put_message(change, "m-1", std::string(9000, 'x'));
+  (void)change.commit(folded());
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  std::string digest;
+  {
+    const Snapshot head = read_on(disk).head();
+    for (const auto& entry : head.all<schema::Message>()) {
+      const auto bytes = entry->getBlobs()[0].getDigest();
+      digest.assign(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+    }
+  }
+  ASSERT_EQ(digest.size(), 32U);
+  std::string other = digest;
+  other[5] = static_cast<char>(other[5] ^ 1);
+  bool found = false;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind != kLeaf) continue;
+    const auto table = format::load<std::uint16_t>(format::Bytes(file), place.offset + 6);
+    if (table != slot(Table::kMessages)) continue;
+    found = replace_in(file, place.offset, digest, other);
+  }
+  ASSERT_TRUE(found);
+
+  const RepairReport report = repaired(disk, file);
+  EXPECT_EQ(report.verdict, RepairVerdict::kLossy);
+  const Snapshot head = read_on(disk).head();
+  const auto message = head.get<schema::Message>("m-1");
+  ASSERT_TRUE(message);
+  EXPECT_EQ((*message)->getBlobs().size(), 0U);
+}
+
+}  // namespace
+}  // namespace session::test
