@@ -1,6 +1,7 @@
 #include "fuzz/support/model.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -62,8 +63,12 @@ class Life {
       } catch (const test::CrashNow&) {
         come_up_again();
       } catch (const Error& error) {
-        fail(std::string("unexpected: ") + error.what());
+        if (!is_failing_) fail(std::string("unexpected: ") + error.what());
+        require_honest(error);
+        come_up_again();
       }
+      is_failing_ = false;
+      disk_.clear_faults();
     }
     end();
   }
@@ -81,10 +86,34 @@ class Life {
   void step() {
     const std::size_t what = choices_.byte();
     constexpr std::size_t kKinds = 16;
-    if (what >= 13 * kKinds) disk_.crash_after(disk_.operations() + choices_.below(20));
+    if (what >= 13 * kKinds) {
+      disk_.crash_after(disk_.operations() + choices_.below(20));
+    } else if (what >= 11 * kKinds) {
+      let_a_call_fail();
+    }
     run_operation(what % kKinds);
     // A crash that was due later happens now.
     if (what >= 13 * kKinds) throw test::CrashNow();
+  }
+
+  void let_a_call_fail() {
+    static constexpr int kErrors[] = {EIO, ENOSPC, EFBIG, ENOMEM};
+    test::Fault fault;
+    const std::size_t how = choices_.byte();
+    fault.error = kErrors[how % std::size(kErrors)];
+    fault.from_then_on = how / 4 % 2 == 1;
+    fault.nth = 1 + choices_.below(40);
+    disk_.fail(fault);
+    is_failing_ = true;
+  }
+
+  // A call that fails is no damage, and nothing that only a bug explains.
+  static void require_honest(const Error& error) {
+    const bool blames_the_file =
+        error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kNotASession;
+    if (blames_the_file || error.code() == ErrorCode::kInternal) {
+      fail(std::string("a failed call is told as: ") + error.what());
+    }
   }
 
   void run_operation(std::size_t kind) {
@@ -258,6 +287,7 @@ class Life {
   }
 
   void require_same(const Snapshot& snapshot, const SessionState& wanted) {
+    if (is_failing_) return;  // what cannot be read is not compared
     const SessionState found = test::state_of(snapshot);
     if (!(found == wanted)) fail(wanted.difference(found));
     const std::string wrong = test::contradiction_in(snapshot);
@@ -274,6 +304,7 @@ class Life {
                                    : writer_->at(revision);
     require(found.revision() == revision, "a revision is found by its number and its place");
     require_same(found, promise_.states.at(revision));
+    if (is_failing_) return;
     for (const std::uint64_t absent : {revision - 1, revision + 1}) {
       if (promise_.states.contains(absent)) continue;
       require(test::error_of([&] { (void)writer_->at(absent); }) == ErrorCode::kNotFound,
@@ -347,8 +378,17 @@ class Life {
   void come_up_again() {
     writer_.reset();
     std::mt19937_64 random(choices_.byte());
-    disk_ =
-        choices_.below(4) == 0 ? disk_.crashed_with_mask(choices_.byte()) : disk_.crashed(random);
+    switch (choices_.below(4)) {
+      case 0:
+        disk_ = disk_.crashed_with_mask(choices_.byte());
+        break;
+      case 1:
+        disk_ = disk_.killed();
+        break;
+      default:
+        disk_ = disk_.crashed(random);
+    }
+    is_failing_ = false;
     test::AfterCrash found = test::examine(disk_, promise_, true);
     if (compacted_ && !found.wrong.empty()) {
       promise_ = std::move(*compacted_);
@@ -386,6 +426,7 @@ class Life {
   SimulatedDisk disk_;
   Promise promise_;
   std::size_t shape_ = 0;
+  bool is_failing_ = false;  // a call of the disk fails in this step
   std::uint64_t revision_ = 0;
   std::uint64_t checkpoints_ = 0;
   std::set<std::uint64_t> pinned_;  // revisions of checkpoints made by hand

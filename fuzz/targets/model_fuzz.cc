@@ -1,5 +1,5 @@
-// Any bytes as the life of a session: changes, commits, crashes, time travel, compactions, against
-// a model that keeps every version in a map.
+// Any bytes as the life of a session: changes, commits, crashes, failing calls, time travel,
+// compactions, against a model that keeps every version in a map.
 
 #include "fuzz/support/model.h"
 

@@ -67,6 +67,7 @@ class DraftDirectory {
 
   [[nodiscard]] std::string path() const { return draft_.string(); }
   void put_in_place() const {
+    io::sync_tree(draft_.string());
     std::error_code failed;
     std::filesystem::rename(draft_, place_, failed);
     if (failed) {

@@ -1,5 +1,7 @@
 #include "lib/io/file.h"
 
+#include <filesystem>
+
 #include "lib/io/watch.h"
 #include "session/error.h"
 
@@ -18,6 +20,21 @@ void FileSystem::copy_access(const std::string& /*from*/, const std::string& /*t
 
 std::unique_ptr<Watch> FileSystem::watch(const std::string& /*path*/) {
   return watch_by_looking();
+}
+
+void sync_tree(const std::string& directory) {
+  namespace fs = std::filesystem;
+  FileSystem& files = system_files();
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+      if (entry.is_directory() && !entry.is_symlink()) {
+        files.sync_directory((entry.path() / "entry").string());
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorCode::kIo, error.code().message(), error.path1().string());
+  }
+  files.sync_directory((fs::path(directory) / "entry").string());
 }
 
 void read_exactly(File& file, const std::string& path, std::uint64_t offset,

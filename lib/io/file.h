@@ -132,6 +132,10 @@ class FileSystem {
 // per process: fcntl locks do not exclude within a process. Thread-safe.
 [[nodiscard]] FileSystem& system_files();
 
+// Makes the names in a directory of this machine, and in all below it, durable: before a new tree
+// of files gets its name.
+void sync_tree(const std::string& directory);
+
 // Reads exactly `into.size()` bytes, or throws kIo naming the offset.
 void read_exactly(File& file, const std::string& path, std::uint64_t offset,
                   std::span<std::byte> into);

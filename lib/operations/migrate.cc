@@ -95,7 +95,10 @@ fs::path parent_of(const std::string& place) {
 class Migration {
  public:
   Migration(const std::string& source, const MigrateOptions& options)
-      : source_(source), options_(options), sessions_(find_versions(source)) {}
+      : source_(source),
+        options_(options),
+        files_(options.files != nullptr ? *options.files : io::system_files()),
+        sessions_(find_versions(source)) {}
 
   MigrateReport run() {
     report_.to = options_.to;
@@ -204,7 +207,7 @@ class Migration {
       fs::create_directory(own);
       const std::string place =
           own + "/made" + (step.to >= 2 ? std::string(kExtension) : std::string());
-      work->run(input, place, own, options_.progress, result);
+      work->run(input, {place, own, files_, options_.progress}, result);
       input = {place, ""};
     }
     return input.path;
@@ -268,14 +271,20 @@ class Migration {
       }
     }
     if (!below.empty()) {
-      io::system_files().sync_directory(below + "/entry");
       place_one(below, new_directory_);
     }
-    io::system_files().sync_directory(new_directory_.empty() ? places_.front() : new_directory_);
+    if (new_directory_.empty() && makes_files()) {
+      files_.sync_directory(places_.front());
+    } else {
+      io::system_files().sync_directory(new_directory_.empty() ? places_.front() : new_directory_);
+    }
   }
 
   void place_one(const std::string& from, const std::string& to) const {
-    io::FileSystem& files = io::system_files();
+    // Directories are not of the seam.
+    const bool is_tree = is_directory(from);
+    if (is_tree) io::sync_tree(from);
+    io::FileSystem& files = is_tree ? io::system_files() : files_;
     if (options_.overwrite && files.exists(to)) {
       // Whoever writes the file that goes would lose what it commits meanwhile.
       const std::string real = files.real_path(to);
@@ -288,6 +297,7 @@ class Migration {
 
   const std::string& source_;
   const MigrateOptions& options_;
+  io::FileSystem& files_;
   std::vector<SessionVersion> sessions_;
   std::vector<std::string> places_;
   std::string new_directory_;  // made for all of them; empty: there is one, or none is needed

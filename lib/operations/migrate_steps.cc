@@ -61,25 +61,34 @@ void compare_directories(const std::string& left, const std::string& right,
   }
 }
 
-void verify_whole(const std::string& path, const ProgressCallback& progress) {
+void verify_whole(const MigrationPlace& place) {
   VerifyOptions options;
   options.level = VerifyLevel::kFull;
-  options.progress = progress;
-  const Verdict verdict = verify(path, options).verdict;
+  options.progress = place.progress;
+  options.files = &place.files;
+  const Verdict verdict = verify(place.result, options).verdict;
   if (verdict != Verdict::kClean) not_the_same("it is " + std::string(verdict_name(verdict)));
 }
 
-ImportedSource import_one(const MigrationInput& input, const std::string& place,
-                          const ProgressCallback& progress) {
+ImportedSource import_one(const MigrationInput& input, const std::string& path,
+                          const MigrationPlace& place) {
   ImportOptions options;
-  options.progress = progress;
+  options.progress = place.progress;
   ImportedSource imported;
-  Writer writer = Writer::create_draft(place);
+  CreateOptions create;
+  create.files = &place.files;
+  Writer writer = Writer::create_draft(path, create);
   aca::import_directory(input.path, input.session, writer, options, imported,
                         aca::Unreadable::kSalvaged);
   writer.publish();
   writer.close();
   return imported;
+}
+
+Snapshot head_of(const std::string& path, const MigrationPlace& place) {
+  ReaderOptions options;
+  options.files = &place.files;
+  return Reader::open(path, options).head();
 }
 
 void describe(const Snapshot& head, MigratedSession& report) {
@@ -111,19 +120,18 @@ void compare_with_source(const MigrationInput& input, const std::string& back) {
   compare_files(aca::list_folder_files(source).files, at(source.path), at(back));
 }
 
-void directory_to_file(const MigrationInput& input, const std::string& place,
-                       const std::string& bench, const ProgressCallback& progress,
+void directory_to_file(const MigrationInput& input, const MigrationPlace& place,
                        MigratedSession& report) {
-  ImportedSource imported = import_one(input, place, progress);
+  ImportedSource imported = import_one(input, place.result, place);
   report.warnings.insert(report.warnings.end(), imported.warnings.begin(), imported.warnings.end());
-  verify_whole(place, progress);
-  const Snapshot head = Reader::open(place).head();
-  const std::string back = bench + "/back";
-  (void)export_session_directory(head, SourceFormat::kAca, back, progress);
+  verify_whole(place);
+  const Snapshot head = head_of(place.result, place);
+  const std::string back = place.bench + "/back";
+  (void)export_session_directory(head, SourceFormat::kAca, back, place.progress);
   compare_with_source(input, back);
   fs::remove_all(back);
   describe(head, report);
-  report.bytes = fs::file_size(place);
+  report.bytes = place.files.open(place.result, io::OpenMode::kRead)->size_bytes();
 }
 
 // ---- 2 -> 1 -------------------------------------------------------------------------------------
@@ -136,28 +144,28 @@ std::uint64_t bytes_below(const std::string& directory) {
   return bytes;
 }
 
-void file_to_directory(const MigrationInput& input, const std::string& place,
-                       const std::string& bench, const ProgressCallback& progress,
+void file_to_directory(const MigrationInput& input, const MigrationPlace& place,
                        MigratedSession& report) {
-  const Snapshot head = Reader::open(input.path).head();
+  const Snapshot head = head_of(input.path, place);
   if (!head.get<schema::Value>(aca::kSourceKey)) {
     throw Error(ErrorCode::kUsage,
                 "this session did not come from format 1; `sessiontool export --to aca` makes a "
                 "directory of it, without what that format has no place for",
                 input.path);
   }
-  ExportReport made = export_session_directory(head, SourceFormat::kAca, place, progress);
+  ExportReport made =
+      export_session_directory(head, SourceFormat::kAca, place.result, place.progress);
   report.is_lossy = !made.warnings.empty();
   report.warnings.insert(report.warnings.end(), made.warnings.begin(), made.warnings.end());
-  const std::string again = bench + "/again.session";
-  const std::string back = bench + "/back";
-  (void)import_one({place, ""}, again, progress);
-  (void)export_session_directory(Reader::open(again).head(), SourceFormat::kAca, back, progress);
-  compare_directories(place, back, {});
+  const std::string again = place.bench + "/again.session";
+  const std::string back = place.bench + "/back";
+  (void)import_one({place.result, ""}, again, place);
+  (void)export_session_directory(head_of(again, place), SourceFormat::kAca, back, place.progress);
+  compare_directories(place.result, back, {});
   fs::remove_all(back);
-  fs::remove(again);
+  place.files.remove(again);
   describe(head, report);
-  report.bytes = bytes_below(place);
+  report.bytes = bytes_below(place.result);
 }
 
 constexpr std::array kWork = {

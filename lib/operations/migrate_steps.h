@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "lib/io/file.h"
 #include "session/migrate.h"
 
 namespace session::operations {
@@ -14,11 +15,17 @@ struct MigrationInput {
   std::string session;  // which of those
 };
 
+// Where its work is done.
+struct MigrationPlace {
+  std::string result;
+  std::string bench;      // a directory for what the step needs meanwhile
+  io::FileSystem& files;  // of session files
+  const ProgressCallback& progress;
+};
+
 struct MigrationWork {
   MigrationStep about;
-  // `bench` is a directory for what the step needs meanwhile.
-  void (*run)(const MigrationInput& input, const std::string& place, const std::string& bench,
-              const ProgressCallback& progress, MigratedSession& report);
+  void (*run)(const MigrationInput& input, const MigrationPlace& place, MigratedSession& report);
 };
 [[nodiscard]] std::span<const MigrationWork> migration_work();
 

@@ -24,6 +24,10 @@
 
 namespace session {
 
+namespace io {
+class FileSystem;
+}
+
 inline constexpr unsigned kOldestFormat = 1;
 inline constexpr unsigned kNewestFormat = 2;
 
@@ -59,6 +63,9 @@ struct MigrateOptions {
   bool overwrite = false;  // of a session file; a directory is never written over
   bool dry_run = false;    // do and check everything, put nothing in place
   ProgressCallback progress;
+  // Where session files are made and get their names; null: the machine's own. Directories, read
+  // or made, are always the machine's own.
+  io::FileSystem* files = nullptr;
 };
 
 struct MigratedSession {

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <iostream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,9 @@
 #include "session/verify.h"
 #include "session/writer.h"
 #include "tests/support/directories.h"
+#include "tests/support/disk_session.h"
 #include "tests/support/records.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
 
 namespace session::test {
@@ -229,6 +234,111 @@ TEST_F(Migrate, FindsOutWhatVersionThereIs) {
   EXPECT_EQ(now[0].version, 2U);
   write_text(at("other.txt"), "no session");
   EXPECT_EQ(find_versions(at("other.txt")).at(0).problem->code(), ErrorCode::kNotASession);
+}
+
+// ---- crashes and failures -----------------------------------------------------------------------
+
+// The session file is made on a disk that forgets; its source, and what it is compared with, stay
+// on the machine's own.
+class MigrateCrash : public Migrate {
+ protected:
+  [[nodiscard]] MigrateOptions making(SimulatedDisk& disk) const {
+    MigrateOptions options;
+    options.output = place();
+    options.overwrite = true;
+    options.files = &disk;
+    return options;
+  }
+  [[nodiscard]] std::string place() const { return at("made.session"); }
+  [[nodiscard]] std::string source() const { return directory(kFirst).string(); }
+
+  // Nothing, where nothing was; what was there; or the result, whole.
+  void expect_old_or_new(SimulatedDisk& disk, const std::vector<std::byte>& old,
+                         const Digest& fingerprint, const std::string& when) const {
+    if (!disk.exists(place())) {
+      EXPECT_TRUE(old.empty()) << when;
+      return;
+    }
+    if (!old.empty() && disk.contents(place()) == old) return;
+    EXPECT_EQ(read_on(disk, place()).head().fingerprint(), fingerprint) << when;
+    VerifyOptions options;
+    options.files = &disk;
+    options.level = VerifyLevel::kFull;
+    EXPECT_EQ(verify(place(), options).verdict, Verdict::kClean) << when;
+  }
+
+  static std::vector<std::byte> older_session() {
+    SimulatedDisk disk;
+    Writer writer = create_on(disk);
+    Transaction change = writer.begin();
+    put_value(change, "a/1", "was here before");
+    (void)change.commit();
+    writer.close();
+    return disk.contents(kDiskPath);
+  }
+};
+
+TEST_F(MigrateCrash, LeavesTheOldOrTheNewWheneverThePowerGoes) {
+  std::mt19937_64 random(random_seed());
+  for (const std::vector<std::byte>& old : {std::vector<std::byte>(), older_session()}) {
+    SimulatedDisk before;
+    if (!old.empty()) before.put(place(), old);
+    SimulatedDisk whole = before;
+    (void)migrate(source(), making(whole));
+    const Digest fingerprint = read_on(whole, place()).head().fingerprint();
+    const std::size_t operations = whole.operations();
+    std::size_t crashes = 0;
+    for (std::size_t n = 0; n <= operations; ++n) {
+      SimulatedDisk disk = before;
+      disk.crash_after(n);
+      bool is_done = false;
+      try {
+        (void)migrate(source(), making(disk));
+        is_done = true;
+      } catch (const CrashNow&) {
+      }
+      for (int fate = 0; fate < 4; ++fate) {
+        SimulatedDisk after = disk.crashed(random);
+        const std::string when = "crash after operation " + std::to_string(n);
+        expect_old_or_new(after, old, fingerprint, when);
+        ++crashes;
+        if (!is_done) continue;
+        ASSERT_TRUE(after.exists(place())) << when;
+        EXPECT_EQ(read_on(after, place()).head().fingerprint(), fingerprint) << when;
+      }
+    }
+    std::cout << crashes << " crashes simulated\n";
+  }
+}
+
+TEST_F(MigrateCrash, ACallThatFailsLeavesTheOldOrTheNew) {
+  const std::vector<std::byte> old = older_session();
+  SimulatedDisk whole;
+  whole.put(place(), old);
+  (void)migrate(source(), making(whole));
+  const Digest fingerprint = read_on(whole, place()).head().fingerprint();
+  for (const int error : {EIO, ENOSPC, EFBIG}) {
+    for (std::size_t n = 1;; ++n) {
+      SimulatedDisk disk;
+      disk.put(place(), old);
+      disk.fail({.nth = n, .error = error, .from_then_on = n % 2 == 0});
+      bool is_done = false;
+      try {
+        (void)migrate(source(), making(disk));
+        is_done = true;
+      } catch (const Error& failure) {
+        EXPECT_FALSE(failure.message().empty());
+      }
+      const bool was_met = disk.faults_met() != 0;
+      disk.clear_faults();
+      const std::string when = "failed call " + std::to_string(n);
+      expect_old_or_new(disk, old, fingerprint, when);
+      if (is_done) {
+        EXPECT_EQ(read_on(disk, place()).head().fingerprint(), fingerprint) << when;
+      }
+      if (!was_met) break;
+    }
+  }
 }
 
 TEST(MigrationPlan, IsTheShortestChainOfSteps) {

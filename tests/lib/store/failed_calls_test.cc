@@ -279,7 +279,7 @@ TEST_P(NthCallFails, LosesNothingAcknowledged) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Errors, NthCallFails, ::testing::Values(EIO, ENOSPC));
+INSTANTIATE_TEST_SUITE_P(Errors, NthCallFails, ::testing::Values(EIO, ENOSPC, EFBIG));
 
 }  // namespace
 }  // namespace session::test
