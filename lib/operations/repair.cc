@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "format/canary.h"
@@ -18,6 +19,7 @@
 #include "lib/store/head.h"
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
+#include "session/reader.h"
 #include "session/verify.h"
 #include "session/writer.h"
 
@@ -120,9 +122,12 @@ class Repair {
     verifying.progress = options_.progress;
     correctable_ = 0;
     damage_.clear();
+    concerned_.clear();
     verifying.on_finding = [this](const Finding& finding) {
       if (is_correctable(finding.code)) ++correctable_;
-      if (finding.effect == FindingEffect::kNone || !damage_.empty()) return;
+      if (finding.effect == FindingEffect::kNone) return;
+      concerned_.insert(finding.revisions.begin(), finding.revisions.end());
+      if (!damage_.empty()) return;
       damage_ = std::string(finding_name(finding.code)) + ": " + finding.message;
     };
     const VerifyReport found = verify(path, verifying);
@@ -133,7 +138,9 @@ class Repair {
     return check(path, VerifyLevel::kFull) == Verdict::kClean;
   }
   void require_clean(const std::string& path) {
-    if (is_clean(path)) return;
+    if (!is_clean(path)) throw_unclean();
+  }
+  [[noreturn]] void throw_unclean() const {
     throw Error(ErrorCode::kInternal,
                 "what repair made does not verify (" + damage_ + "); the file was left as it was",
                 path_);
@@ -170,15 +177,51 @@ class Repair {
       return &image_file;
     }
     report_.bit_exact = false;
-    rewrite_damaged(image_, rewritten.path(), options_, preserved_as(), report_);
+    rewrite(rewritten.path());
     if (report_.refused) {
       report_.verdict = RepairVerdict::kLossy;
       report_.actions.clear();
       report_.revision = 0;
       return nullptr;
     }
-    require_clean(rewritten.path());
     return &rewritten;
+  }
+
+  // What somebody forged can be read and carried over and still be wrong, which only the check of
+  // the result tells. The revisions that it names are left out then, and it all begins again; each
+  // round leaves out some, and the last one all.
+  void rewrite(const std::string& path) {
+    constexpr int kPatience = 8;
+    const RepairReport before = report_;
+    std::set<std::uint64_t> unsound;
+    for (int round = 1;; ++round) {
+      rewrite_damaged(image_, path, options_, preserved_as(), unsound, report_);
+      if (report_.refused || is_clean(path)) return;
+      const std::size_t known = unsound.size();
+      if (round < kPatience) {
+        unsound.insert(concerned_.begin(), concerned_.end());
+        unsound.erase(report_.revision);
+      }
+      if (unsound.size() == known) {
+        const std::vector<std::uint64_t> all = revisions_in(path);
+        unsound.insert(all.begin(), all.end());
+        unsound.erase(report_.revision);
+      }
+      if (unsound.size() == known) throw_unclean();
+      files_.remove(path);
+      report_ = before;
+    }
+  }
+
+  [[nodiscard]] std::vector<std::uint64_t> revisions_in(const std::string& path) const {
+    ReaderOptions reading;
+    reading.files = options_.files;
+    std::vector<std::uint64_t> revisions;
+    Reader::open(path, reading).head().history([&](const RevisionInfo& info) {
+      revisions.push_back(info.revision);
+      return true;
+    });
+    return revisions;
   }
 
   // ---- commits behind what is whole -------------------------------------------------------------
@@ -398,8 +441,9 @@ class Repair {
   std::string stamp_;
   Image image_;
   RepairReport report_;
-  std::string damage_;             // what the last check found first
-  std::uint64_t correctable_ = 0;  // findings of meaning in what was checked last
+  std::string damage_;                 // what the last check found first
+  std::set<std::uint64_t> concerned_;  // the revisions that any of it concerns
+  std::uint64_t correctable_ = 0;      // findings of meaning in what was checked last
 };
 
 }  // namespace

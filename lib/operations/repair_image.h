@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,10 @@ struct Image {
 // the newest is not among them, a revision with all that is left of it; or, where `options.from`
 // asks for it, one with the content of that revision: where that one is damaged itself, the report
 // is refused and nothing stands at `path`. Fills what is stale and lost, and the head's number.
+// Revisions in `unsound` are not whole, though they can be read.
 void rewrite_damaged(const Image& image, const std::string& path, const RepairOptions& options,
-                     const std::string& preserved_as, RepairReport& report);
+                     const std::string& preserved_as, const std::set<std::uint64_t>& unsound,
+                     RepairReport& report);
 
 // `behind`: kept revisions newer than the chosen one, oldest first.
 [[nodiscard]] RepairAction action_of_going_back(std::uint64_t chosen, std::uint64_t made,

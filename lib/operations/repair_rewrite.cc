@@ -305,10 +305,12 @@ std::vector<std::string> words_of(const std::vector<LostItem>& lost) {
 class DamagedRewrite {
  public:
   DamagedRewrite(const Image& image, const std::string& path, const RepairOptions& options,
-                 const std::string& preserved_as, RepairReport& report)
+                 const std::string& preserved_as, const std::set<std::uint64_t>& unsound,
+                 RepairReport& report)
       : image_(image),
         options_(options),
         preserved_as_(preserved_as),
+        unsound_(unsound),
         report_(report),
         salvage_(image, report),
         rewriter_(path, rewriting(image, options)) {}
@@ -365,6 +367,10 @@ class DamagedRewrite {
       newest_ = std::max(newest_, info.revision);
       if (info.parent != 0 && !known.contains(info.parent)) {
         lose(info.parent, "its commit is damaged");
+      }
+      if (unsound_.contains(info.revision)) {
+        lose(info.revision, "what its commit says of it does not hold");
+        continue;
       }
       try {
         rewriter_.add(open(info));
@@ -469,6 +475,7 @@ class DamagedRewrite {
   const Image& image_;
   const RepairOptions& options_;
   const std::string& preserved_as_;
+  const std::set<std::uint64_t>& unsound_;
   RepairReport& report_;
   Salvage salvage_;
   Rewriter rewriter_;
@@ -501,8 +508,9 @@ RepairAction action_of_going_back(std::uint64_t chosen, std::uint64_t made,
 }
 
 void rewrite_damaged(const Image& image, const std::string& path, const RepairOptions& options,
-                     const std::string& preserved_as, RepairReport& report) {
-  DamagedRewrite(image, path, options, preserved_as, report).run();
+                     const std::string& preserved_as, const std::set<std::uint64_t>& unsound,
+                     RepairReport& report) {
+  DamagedRewrite(image, path, options, preserved_as, unsound, report).run();
 }
 
 }  // namespace session::operations

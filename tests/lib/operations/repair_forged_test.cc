@@ -136,5 +136,38 @@ TEST(RepairForged, AReferenceToABlobThatIsNowhereIsTakenOut) {
   EXPECT_EQ((*message)->getBlobs().size(), 0U);
 }
 
+TEST(RepairForged, ARevisionThatContradictsItsOwnRecordsIsLeftOut) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  Transaction change = writer.begin();
+  put_value(change, "a/1", "value");
+  (void)change.commit(folded());
+  const std::uint64_t made = writer.checkpoint({}).revision;
+  Transaction more = writer.begin();
+  put_value(more, "a/2", "value");
+  (void)more.commit(folded());
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  // The first leaf of the table is the checkpoint's: its record now names another revision.
+  bool found = false;
+  for (const FramePlace& place : frames_in(file)) {
+    const auto table = format::load<std::uint16_t>(format::Bytes(file), place.offset + 6);
+    if (place.kind != kLeaf || table != slot(Table::kCheckpoints) || found) continue;
+    forge<schema::Leaf>(file, place.offset, [&](schema::Leaf::Builder leaf) {
+      auto records = leaf.getRecords().getAs<capnp::List<schema::Checkpoint>>();
+      EXPECT_EQ(records[0].getRevision(), made);
+      records[0].setRevision(made - 1);
+    });
+    found = true;
+  }
+  ASSERT_TRUE(found);
+
+  const RepairReport report = repaired(disk, file);
+  const bool is_listed = std::any_of(report.lost.begin(), report.lost.end(),
+                                     [&](const LostItem& item) { return item.revision == made; });
+  EXPECT_TRUE(is_listed);
+  EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 2U);
+}
+
 }  // namespace
 }  // namespace session::test
