@@ -6,8 +6,9 @@
 // 270 MB to be synced.
 //
 // 32,000 messages, saved one by one: 1.15 times the payload as one tree; with every revision, each
-// message stands in its delta as well, with 350 bytes of the commit's own: 2.8 times. Compressed
-// page by page 0.4 and 1.2.
+// message stands in its delta as well, which is compressed behind the leaf that has it: 192 bytes,
+// frame header and padding included, and with the index pages of 125 snapshots 1.6 times in all.
+// Compressed page by page 0.4 and 0.7. A delta takes 10 us to compress.
 
 #include <benchmark/benchmark.h>
 

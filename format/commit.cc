@@ -9,8 +9,23 @@
 namespace session::format {
 namespace {
 
-// Optional parts of the format that this version reads. None yet: all of format 2.0 is required.
-constexpr std::array<std::string_view, 0> kKnownFeatures = {};
+// What a file may use beyond what every reader of format 2.0 knows, and the version that reads it.
+struct KnownFeature {
+  std::string_view name;
+  const char* since;
+};
+constexpr std::array<KnownFeature, 1> kKnownFeatures = {{{kPrefixFeature, "0.1.0"}}};
+
+const KnownFeature* find_known(std::string_view name) {
+  const auto* const known =
+      std::find_if(kKnownFeatures.begin(), kKnownFeatures.end(),
+                   [name](const KnownFeature& feature) { return feature.name == name; });
+  return known == kKnownFeatures.end() ? nullptr : known;
+}
+
+std::string_view name_of(schema::Feature::Reader feature) {
+  return {feature.getName().cStr(), feature.getName().size()};
+}
 
 Digest to_digest(capnp::Data::Reader data) {
   Digest digest{};
@@ -137,12 +152,24 @@ std::optional<std::string> check_commit(schema::Commit::Reader commit) {
   return std::nullopt;
 }
 
+bool has_feature(schema::Trees::Reader trees, std::string_view name) {
+  for (const auto feature : trees.getFeatures()) {
+    if (name_of(feature) == name) return true;
+  }
+  return false;
+}
+
+void write_feature(schema::Trees::Builder trees, std::string_view name) {
+  auto feature = trees.initFeatures(1)[0];
+  feature.setName(capnp::Text::Reader(name.data(), name.size()));
+  feature.setSince(find_known(name)->since);
+  feature.setIsRequired(true);
+}
+
 void refuse_unknown_features(schema::Trees::Reader trees) {
   for (const auto feature : trees.getFeatures()) {
-    const std::string_view name(feature.getName().cStr(), feature.getName().size());
-    const bool known =
-        std::find(kKnownFeatures.begin(), kKnownFeatures.end(), name) != kKnownFeatures.end();
-    if (known || !feature.getIsRequired()) continue;
+    const std::string_view name = name_of(feature);
+    if (find_known(name) != nullptr || !feature.getIsRequired()) continue;
     throw Error(ErrorCode::kNewerVersion,
                 "this session needs the feature \"" + std::string(name) + "\", which sessiontool " +
                     std::string(feature.getSince().cStr()) + " has and this version does not");

@@ -48,6 +48,12 @@ void write_roots(schema::Trees::Builder trees, const Roots& roots);
 // without its end.
 [[nodiscard]] std::optional<std::string> check_commit(schema::Commit::Reader commit);
 
+// That deltas behind the trees may be compressed with a prefix (format/prefix.h).
+inline constexpr std::string_view kPrefixFeature = "zstd-prefix";
+[[nodiscard]] bool has_feature(schema::Trees::Reader trees, std::string_view name);
+// As one that is required.
+void write_feature(schema::Trees::Builder trees, std::string_view name);
+
 // Throws kNewerVersion and names the feature and the version that has it, if the file needs one
 // that this version does not know; unknown features that are not required are passed over.
 void refuse_unknown_features(schema::Trees::Reader trees);

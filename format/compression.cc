@@ -30,20 +30,32 @@ ZSTD_DCtx* decompressor() {
   return context.get();
 }
 
+// A prefix is raw bytes whatever they look like, and forgotten behind the frame.
+std::size_t compress_behind(Bytes prefix, Bytes raw, int level, std::span<std::byte> out) {
+  ZSTD_CCtx* const context = compressor();
+  ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_refPrefix(context, prefix.data(), prefix.size());
+  return ZSTD_compress2(context, out.data(), out.size(), raw.data(), raw.size());
+}
+
 }  // namespace
 
-std::optional<std::vector<std::byte>> compress(Bytes raw, int level) {
+std::optional<std::vector<std::byte>> compress(Bytes raw, int level, Bytes prefix) {
   std::vector<std::byte> out(raw.size() - raw.size() / 8);
-  const std::size_t size =
-      ZSTD_compressCCtx(compressor(), out.data(), out.size(), raw.data(), raw.size(), level);
+  const std::size_t size = prefix.empty() ? ZSTD_compressCCtx(compressor(), out.data(), out.size(),
+                                                              raw.data(), raw.size(), level)
+                                          : compress_behind(prefix, raw, level, out);
   if (ZSTD_isError(size) != 0) return std::nullopt;  // it did not fit: not worth it
   out.resize(size);
   return out;
 }
 
-bool decompress(Bytes stored, std::span<std::byte> out) {
+bool decompress(Bytes stored, std::span<std::byte> out, Bytes prefix) {
+  ZSTD_DCtx* const context = decompressor();
+  if (!prefix.empty()) ZSTD_DCtx_refPrefix(context, prefix.data(), prefix.size());
   const std::size_t size =
-      ZSTD_decompressDCtx(decompressor(), out.data(), out.size(), stored.data(), stored.size());
+      ZSTD_decompressDCtx(context, out.data(), out.size(), stored.data(), stored.size());
   return ZSTD_isError(size) == 0 && size == out.size();
 }
 

@@ -5,6 +5,7 @@
 
 #include "format/canary.h"
 #include "format/compression.h"
+#include "format/prefix.h"
 
 namespace session::format {
 namespace {
@@ -52,6 +53,18 @@ std::string_view frame_kind_name(FrameKind kind) {
       return "seal";
     case FrameKind::kParity:
       return "parity";
+  }
+  return "unknown";
+}
+
+std::string_view codec_name(Codec codec) {
+  switch (codec) {
+    case Codec::kNone:
+      return "none";
+    case Codec::kZstd:
+      return "zstd";
+    case Codec::kZstdPrefix:
+      return "zstd-prefix";
   }
   return "unknown";
 }
@@ -104,8 +117,11 @@ OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
     return bad(DamageKind::kMisplaced,
                "the frame that stands here belongs to offset " + std::to_string(header.own_offset));
   }
-  if (header.codec > Codec::kZstd) {
+  if (header.codec > Codec::kZstdPrefix) {
     return bad(DamageKind::kHeaderField, "the frame has an unknown codec");
+  }
+  if (header.codec == Codec::kZstdPrefix && header.kind != FrameKind::kCommit) {
+    return bad(DamageKind::kHeaderField, "only commits are compressed with a prefix");
   }
   if (!table_fits(header.kind, header.table)) {
     return bad(DamageKind::kHeaderField,
@@ -120,6 +136,22 @@ OrDamage<FrameHeader> decode_frame_header(Bytes bytes, std::uint64_t offset,
   return header;
 }
 
+OrDamage<Frame> check_frame(Bytes whole, const FrameHeader& header) {
+  const Bytes stored = whole.subspan(kFrameHeaderBytes, header.stored_size);
+  const std::uint64_t payload_at = header.own_offset + kFrameHeaderBytes;
+  if (xxh3_128(stored) != header.payload_hash) {
+    return damage(payload_at, header.stored_size, DamageKind::kPayloadHash,
+                  "the payload of the " + std::string(frame_kind_name(header.kind)) +
+                      " frame does not hash to what its header says");
+  }
+  if (!all_zero(whole.subspan(kFrameHeaderBytes + header.stored_size))) {
+    return damage(payload_at + header.stored_size,
+                  whole.size() - kFrameHeaderBytes - header.stored_size, DamageKind::kPadding,
+                  "the padding behind a frame is not zero");
+  }
+  return Frame{header, stored};
+}
+
 OrDamage<Frame> load_frame(Bytes file, std::uint64_t offset, std::uint64_t file_tag) {
   if (!is_aligned(offset) || !fits(offset, kFrameHeaderBytes, file.size())) {
     return damage(offset, 0, DamageKind::kBeyondEnd, "no frame can stand here");
@@ -132,23 +164,15 @@ OrDamage<Frame> load_frame(Bytes file, std::uint64_t offset, std::uint64_t file_
     return damage(offset, file.size() - offset, DamageKind::kBeyondEnd,
                   "the frame reaches beyond the end");
   }
-  const Bytes whole = file.subspan(offset, header.frame_bytes());
-  const Bytes stored = whole.subspan(kFrameHeaderBytes, header.stored_size);
-  if (xxh3_128(stored) != header.payload_hash) {
-    return damage(offset + kFrameHeaderBytes, header.stored_size, DamageKind::kPayloadHash,
-                  "the payload of the " + std::string(frame_kind_name(header.kind)) +
-                      " frame does not hash to what its header says");
-  }
-  if (!all_zero(whole.subspan(kFrameHeaderBytes + header.stored_size))) {
-    return damage(offset + kFrameHeaderBytes + header.stored_size,
-                  whole.size() - kFrameHeaderBytes - header.stored_size, DamageKind::kPadding,
-                  "the padding behind a frame is not zero");
-  }
-  return Frame{header, stored};
+  return check_frame(file.subspan(offset, header.frame_bytes()), header);
 }
 
 OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer) {
   if (frame.header.codec == Codec::kNone) return frame.stored;
+  if (frame.header.codec == Codec::kZstdPrefix) {
+    return damage(frame.header.own_offset, frame.header.frame_bytes(), DamageKind::kCompression,
+                  "the payload cannot be decompressed without the frames it names");
+  }
   buffer.resize(frame.header.raw_size);
   if (!decompress(frame.stored, buffer)) {
     return damage(frame.header.own_offset, frame.header.frame_bytes(), DamageKind::kCompression,
@@ -182,7 +206,7 @@ FrameHeader append_stored_frame(std::vector<std::byte>& out, std::uint64_t write
 
 FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
                          std::uint64_t home, std::uint64_t file_tag, Bytes payload,
-                         int compression_level, std::uint16_t table) {
+                         int compression_level, std::uint16_t table, const Prefix* prefix) {
   if (payload.size() > kMaxPayloadBytes) {
     throw Error(ErrorCode::kLimit, "a " + std::string(frame_kind_name(kind)) + " payload of " +
                                        std::to_string(payload.size()) +
@@ -196,9 +220,19 @@ FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset
   std::optional<std::vector<std::byte>> packed;
   if (compression_level != 0) packed = compress(payload, compression_level);
   // What padding takes back would only cost the reader a copy.
-  if (packed && align_up(packed->size()) >= align_up(payload.size())) packed.reset();
-  const Bytes stored = packed ? Bytes(*packed) : payload;
+  const auto pays = [](const auto& smaller, std::size_t size) {
+    return smaller && align_up(smaller->size()) < align_up(size);
+  };
+  if (!pays(packed, payload.size())) packed.reset();
   header.codec = packed ? Codec::kZstd : Codec::kNone;
+  if (prefix != nullptr) {
+    auto behind = pack_behind(*prefix, payload);
+    if (pays(behind, packed ? packed->size() : payload.size())) {
+      packed = std::move(behind);
+      header.codec = Codec::kZstdPrefix;
+    }
+  }
+  const Bytes stored = packed ? Bytes(*packed) : payload;
   header.stored_size = static_cast<std::uint32_t>(stored.size());
   header.own_offset = write_offset + out.size();
   header.home = home;

@@ -34,7 +34,12 @@ enum class FrameKind : std::uint8_t {
   kParity = 6,
 };
 
-enum class Codec : std::uint8_t { kNone = 0, kZstd = 1 };
+// kZstdPrefix: zstd behind the payloads of frames that stand before it, see format/prefix.h; only
+// of commits.
+enum class Codec : std::uint8_t { kNone = 0, kZstd = 1, kZstdPrefix = 2 };
+
+// "none", "zstd", "zstd-prefix".
+[[nodiscard]] std::string_view codec_name(Codec codec);
 
 // "leaf", "index", ...; "unknown" for the kinds of a later version.
 [[nodiscard]] std::string_view frame_kind_name(FrameKind kind);
@@ -72,10 +77,14 @@ struct Frame {
   Bytes stored;  // the payload as it stands in the file
 };
 
+// The frame whose header was checked, from all its bytes: payload hash and padding.
+[[nodiscard]] OrDamage<Frame> check_frame(Bytes whole, const FrameHeader& header);
+
 // The frame at `offset` of `file`, the file's bytes from its start.
 [[nodiscard]] OrDamage<Frame> load_frame(Bytes file, std::uint64_t offset, std::uint64_t file_tag);
 
 // The raw payload: `frame.stored` itself, or decompressed into `buffer`, which it then points to.
+// One that needs other frames is damage here; unpack() of format/prefix.h has them read.
 [[nodiscard]] OrDamage<Bytes> raw_payload(const Frame& frame, std::vector<std::byte>& buffer);
 
 // Appends a frame with the payload of another one as it stands there: of the same kind, codec and
@@ -83,12 +92,15 @@ struct Frame {
 FrameHeader append_stored_frame(std::vector<std::byte>& out, std::uint64_t write_offset,
                                 std::uint64_t home, std::uint64_t file_tag, const Frame& frame);
 
+struct Prefix;
+
 // Appends a whole frame to `out`, which will be written at `write_offset` of the file: the new
 // frame's own offset is write_offset + out.size() before the call. Compresses with zstd when
-// `compression_level` is not 0 and it pays. Returns the header written.
-// Throws kLimit for a payload above kMaxPayloadBytes.
+// `compression_level` is not 0 and it pays, and behind a `prefix` when that is smaller still.
+// Returns the header written. Throws kLimit for a payload above kMaxPayloadBytes.
 FrameHeader append_frame(std::vector<std::byte>& out, std::uint64_t write_offset, FrameKind kind,
                          std::uint64_t home, std::uint64_t file_tag, Bytes payload,
-                         int compression_level = 0, std::uint16_t table = 0);
+                         int compression_level = 0, std::uint16_t table = 0,
+                         const Prefix* prefix = nullptr);
 
 }  // namespace session::format

@@ -60,6 +60,10 @@ inline constexpr std::uint32_t kMaxNesting = 64;
 inline constexpr std::uint32_t kMaxRecordNesting = 48;
 static_assert(kMaxRecordNesting + 8 <= kMaxNesting);
 inline constexpr std::uint32_t kMaxTreeLevels = 64;
+// Frames that one frame is compressed with, and their raw payloads together: what a reader unpacks
+// beside it, for each of a chain of deltas. A leaf and a delta of the usual targets fit.
+inline constexpr std::uint32_t kMaxPrefixFrames = 2;
+inline constexpr std::uint32_t kMaxPrefixBytes = 256U << 10;
 // A commit message or description.
 inline constexpr std::uint32_t kMaxDescriptionBytes = 4096;
 
@@ -172,6 +176,8 @@ inline constexpr auto kNumbers = std::to_array<NamedNumber>({
     {"max_nesting", kMaxNesting, "levels"},
     {"max_record_nesting", kMaxRecordNesting, "levels"},
     {"max_tree_levels", kMaxTreeLevels, "levels"},
+    {"max_prefix_frames", kMaxPrefixFrames, "frames"},
+    {"max_prefix", kMaxPrefixBytes, "bytes"},
     {"max_description", kMaxDescriptionBytes, "bytes"},
     {"leaf_target_log2", kLeafTargetLog2, ""},
     {"index_target_log2", kIndexTargetLog2, ""},

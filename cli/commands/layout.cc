@@ -72,11 +72,11 @@ void write_row(TextTable& table, const LayoutEntry& entry) {
   const Ink ink = entry.kind == "damaged"  ? Ink::kRed
                   : entry.kind == "commit" ? Ink::kYellow
                                            : Ink::kPlain;
-  const bool packed = entry.codec == "zstd";
+  const bool packed = !entry.codec.empty() && entry.codec != "none";
   table.row({{std::to_string(entry.offset), Ink::kDim},
              {std::to_string(entry.size_bytes)},
              {one_line(entry.kind), ink},
-             {packed ? "zstd " + std::to_string(entry.raw_size) : ""},
+             {packed ? entry.codec + " " + std::to_string(entry.raw_size) : ""},
              {detail + pointers}});
 }
 

@@ -33,6 +33,7 @@
 #include "fuzz/support/memory_files.h"
 #include "fuzz/support/reseal.h"
 #include "lib/convert/aca.h"
+#include "lib/operations/repack.h"
 #include "lib/store/page_source.h"
 #include "session/convert.h"
 #include "session/protect.h"
@@ -206,6 +207,31 @@ void put_state(Transaction& change, std::size_t number) {
   put_message(change, 1, std::string(5000, number == 0 ? 'y' : 'z'));
 }
 
+// What compact makes of a session, in a file whose id is not random.
+Bytes compacted(const fs::path& folder, const Bytes& file) {
+  const fs::path path = folder / "compacted";
+  write_bytes(path, file);
+  const Snapshot head = Reader::open(path.string()).head();
+  operations::RepackPlan plan;
+  plan.pages = head.view().pages();
+  plan.header = head.view().header();
+  head.history([&](const RevisionInfo& info) {
+    plan.kept.insert(plan.kept.begin(), info);
+    return true;
+  });
+  CreateOptions create;
+  create.file_id = kFileId;
+  create.leaf_target_log2 = plan.header.leaf_target_log2;
+  create.index_target_log2 = plan.header.index_target_log2;
+  create.clock = [begin = plan.header.created_nanos] { return begin; };
+  create.overwrite = true;
+  const auto draft = store::WriterCore::create_draft(path.string(), create);
+  operations::Repacker(draft, plan).run();
+  draft->publish();
+  draft->close();
+  return read_bytes(path);
+}
+
 Corpus make_sessions(const fs::path& folder) {
   Corpus corpus;
   corpus["empty"] = Session(folder / "empty").closed();
@@ -253,6 +279,13 @@ Corpus make_sessions(const fs::path& folder) {
   }
   history.change([](Transaction& change) { (void)change.erase(Table::kTasks, "t-000002"); });
   corpus["history"] = history.closed();
+
+  Session saved(folder / "saved");
+  for (int n = 0; n < 9; ++n) {
+    saved.change([&](Transaction& change) { put_message(change, n, "said and saved one by one"); },
+                 n == 6 ? as_snapshot() : CommitOptions{});
+  }
+  corpus["prefixed"] = compacted(folder, saved.closed());
 
   Session states(folder / "states");
   states.change([](Transaction& change) { put_state(change, 0); }, as_snapshot());
@@ -335,14 +368,15 @@ Corpus make_corpus(const fs::path& folder) {
   Corpus corpus;
   for (const auto& [name, file] : make_sessions(folder)) {
     if (name != "states") corpus["open/" + name] = file;
-    if (name == "tree" || name == "blobs" || name == "deltas") corpus["frame/" + name] = file;
-    if (name == "blobs" || name == "history" || name == "torn") {
+    const bool has_codecs = name == "blobs" || name == "prefixed";
+    if (name == "tree" || name == "deltas" || has_codecs) corpus["frame/" + name] = file;
+    if (name == "history" || name == "torn" || has_codecs) {
       corpus["verify/" + name] = file;
       corpus["repair/" + name] = file;
     }
     if (name == "tree" || name == "history" || name == "states") corpus["diff/" + name] = file;
     if (name == "tree" || name == "history" || name == "deltas") add_payloads(corpus, name, file);
-    if (name == "tree" || name == "blobs" || name == "history") {
+    if (name == "tree" || name == "history" || has_codecs) {
       add_compactions(corpus, name, file);
     }
     if (name == "tree" || name == "deltas") corpus["parity/" + name] = with_parity(folder, file);

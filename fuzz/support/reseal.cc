@@ -18,6 +18,7 @@ using format::kFrameHeaderBytes;
 constexpr std::size_t kFileIdAt = 16;
 constexpr std::size_t kFileIdBytes = 16;
 constexpr std::size_t kKindAt = 4;
+constexpr std::size_t kCodecAt = 5;
 constexpr std::size_t kStoredSizeAt = 8;
 constexpr std::size_t kOwnOffsetAt = 16;
 constexpr std::size_t kTagAt = 32;
@@ -38,6 +39,7 @@ bool has_frame_magic(Bytes file, std::size_t offset) {
 void vouch(std::span<std::byte> file, std::size_t offset) {
   const auto frame = file.subspan(offset);
   if (frame.size() < kUnsyncedLowAt + 8) return;
+  if (format::load<std::uint8_t>(frame, kCodecAt) != 0) return;  // its fields are not there
   const auto length = format::load<std::uint64_t>(frame, kUnsyncedBytesAt);
   if (length == 0 || length > offset - kFileHeaderBytes) return;
   const format::Hash128 hash = format::xxh3_128(Bytes(file).subspan(offset - length, length));

@@ -8,6 +8,7 @@
 
 #include "format/file_header.h"
 #include "format/frame.h"
+#include "format/prefix.h"
 #include "fuzz/support/mutate.h"
 #include "fuzz/support/read_payload.h"
 #include "session/error.h"
@@ -32,7 +33,9 @@ void read_frame(Bytes file, std::uint64_t offset, std::uint64_t tag) {
   if (format::damage_in(loaded) != nullptr) return;
   const auto& frame = std::get<format::Frame>(loaded);
   std::vector<std::byte> buffer;
-  const auto raw = format::raw_payload(frame, buffer);
+  const auto raw = format::unpack(frame, buffer, [&](std::uint64_t at, std::vector<std::byte>&) {
+    return format::load_frame(file, at, tag);
+  });
   if (format::damage_in(raw) != nullptr) return;
   const Bytes payload = std::get<Bytes>(raw);
   fuzz::read_payload(frame.header.kind, frame.header.table, payload);

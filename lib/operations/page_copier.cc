@@ -39,11 +39,69 @@ RootRef PageCopier::copy(const store::PageSource& from, const StagedPages& stage
   return copied;
 }
 
+void PageCopier::copy_leaves(const store::PageSource& from, const StagedPages& staged, Table table,
+                             const RootRef& root, std::vector<WrittenLeaf>& written) {
+  passed_.clear();
+  if (root.empty()) return;
+  copy_new_leaves({from, staged, table}, root.offset, root.digest, root.level, written);
+}
+
+// An index page that was copied or passed has no new leaves below it: so each is looked at once,
+// whatever somebody forged.
+void PageCopier::copy_new_leaves(const Source& from, std::uint64_t offset, const Digest& digest,
+                                 std::uint32_t level, std::vector<WrittenLeaf>& written) {
+  if (places_[slot(from.table)].contains(digest)) return;
+  if (level > format::kMaxTreeLevels) {
+    throw Error(ErrorCode::kDamaged, "a tree of an impossible height");
+  }
+  const store::Page page = page_at(from, offset, level);
+  if (level == 0) {
+    const format::LeafView leaf(page.payload());
+    written.push_back({from.table, std::string(leaf.key(0)), std::string(leaf.key(leaf.size() - 1)),
+                       copy_page(from, offset, digest, level).offset});
+    return;
+  }
+  if (!passed_.insert(digest).second) return;
+  const format::IndexView index = store::open_index(page, offset, level);
+  for (std::uint32_t i = 0; i < index.size(); ++i) {
+    const format::Child child = index.child(i);
+    copy_new_leaves(from, child.offset, child.digest, level - 1, written);
+  }
+}
+
+void PageCopier::pack_all_but(const store::PageSource& from, const format::Roots& newest) {
+  plain_.emplace();
+  for (const RootRef& root : newest) {
+    if (root.level != 0) note_index_pages(from, root.offset, root.digest, root.level);
+  }
+}
+
+void PageCopier::note_index_pages(const store::PageSource& from, std::uint64_t offset,
+                                  const Digest& digest, std::uint32_t level) {
+  if (level == 0 || !plain_->insert(digest).second) return;
+  const store::Page page = from.fetch(offset, FrameKind::kIndex);
+  const format::IndexView index = store::open_index(page, offset, level);
+  for (std::uint32_t i = 0; i < index.size(); ++i) {
+    const format::Child child = index.child(i);
+    note_index_pages(from, child.offset, child.digest, level - 1);
+  }
+}
+
+store::Page PageCopier::page_at(const Source& from, std::uint64_t offset, std::uint32_t level) {
+  if (offset < StagedPages::kFirst) return from.file.fetch(offset, store::page_kind(level));
+  const format::Bytes payload = from.staged.payload(offset);
+  store::Page page;
+  page.data = payload.data();
+  page.size_bytes = static_cast<std::uint32_t>(payload.size());
+  return page;
+}
+
 PageCopier::Place PageCopier::copy_page(const Source& from, std::uint64_t offset,
                                         const Digest& digest, std::uint32_t level) {
   auto& places = places_[slot(from.table)];
   if (const auto known = places.find(digest); known != places.end()) return known->second;
-  const Place place = level == 0 ? copy_leaf(from, offset) : copy_index(from, offset, level);
+  const Place place =
+      level == 0 ? copy_leaf(from, offset) : copy_index(from, offset, digest, level);
   places.emplace(digest, place);
   return place;
 }
@@ -57,18 +115,13 @@ PageCopier::Place PageCopier::copy_leaf(const Source& from, std::uint64_t offset
 }
 
 PageCopier::Place PageCopier::copy_index(const Source& from, std::uint64_t offset,
-                                         std::uint32_t level) {
+                                         const Digest& digest, std::uint32_t level) {
   if (level > format::kMaxTreeLevels) {
     throw Error(ErrorCode::kDamaged, "a tree of an impossible height");
   }
-  store::Page page;
-  int codec_level = 0;
-  if (offset >= StagedPages::kFirst) {
-    const format::Bytes payload = from.staged.payload(offset);
-    page.data = payload.data();
-    page.size_bytes = static_cast<std::uint32_t>(payload.size());
-  } else {
-    page = from.file.fetch(offset, FrameKind::kIndex);
+  const store::Page page = page_at(from, offset, level);
+  int codec_level = plain_ && !plain_->contains(digest) ? format::kArchiveLevel : 0;
+  if (offset < StagedPages::kFirst) {
     const FrameHeader header = from.file.header(offset);
     if (header.codec != Codec::kNone) codec_level = format::kArchiveLevel;
     count(from.file, header.frame_bytes());

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "format/commit.h"
@@ -31,6 +33,14 @@ class StagedPages {
   std::vector<std::vector<std::byte>> payloads_;
 };
 
+// A leaf of the new file, and the keys it holds.
+struct WrittenLeaf {
+  Table table = Table::kSession;
+  std::string first_key;
+  std::string last_key;
+  std::uint64_t offset = 0;
+};
+
 class PageCopier {
  public:
   // `copied` is told the bytes of the old file that were read, and may throw.
@@ -40,6 +50,13 @@ class PageCopier {
   // from there to `from`. Throws kDamaged.
   [[nodiscard]] format::RootRef copy(const store::PageSource& from, const StagedPages& staged,
                                      Table table, const format::RootRef& root);
+  // Only the leaves of the tree that are not in the new file yet, ahead of a copy() of it: adds
+  // them to `written`. Memory as the keys of those leaves.
+  void copy_leaves(const store::PageSource& from, const StagedPages& staged, Table table,
+                   const format::RootRef& root, std::vector<WrittenLeaf>& written);
+  // From now on index pages are compressed that these trees do not have: only older revisions look
+  // at them. Memory as the digests of the trees' index pages.
+  void pack_all_but(const store::PageSource& from, const format::Roots& newest);
   // A frame of a blob, by its place; its new header.
   format::FrameHeader copy_blob_part(const store::PageSource& from, std::uint64_t offset);
 
@@ -62,10 +79,17 @@ class PageCopier {
     Table table;
   };
 
+  void copy_new_leaves(const Source& from, std::uint64_t offset, const Digest& digest,
+                       std::uint32_t level, std::vector<WrittenLeaf>& written);
+  [[nodiscard]] static store::Page page_at(const Source& from, std::uint64_t offset,
+                                           std::uint32_t level);
   Place copy_page(const Source& from, std::uint64_t offset, const Digest& digest,
                   std::uint32_t level);
   Place copy_leaf(const Source& from, std::uint64_t offset);
-  Place copy_index(const Source& from, std::uint64_t offset, std::uint32_t level);
+  Place copy_index(const Source& from, std::uint64_t offset, const Digest& digest,
+                   std::uint32_t level);
+  void note_index_pages(const store::PageSource& from, std::uint64_t offset, const Digest& digest,
+                        std::uint32_t level);
   format::FrameHeader copy_frame(const store::PageSource& from, std::uint64_t offset,
                                  format::FrameKind kind, Table table);
   void count(const store::PageSource& from, std::uint64_t bytes);
@@ -76,6 +100,8 @@ class PageCopier {
   std::function<void(std::uint64_t)> copied_;
   std::uint64_t copied_bytes_ = 0;
   std::array<std::unordered_map<Digest, Place, DigestHash>, kTableSlots> places_;
+  std::unordered_set<Digest, DigestHash> passed_;                // index pages, by copy_leaves()
+  std::optional<std::unordered_set<Digest, DigestHash>> plain_;  // index pages, see pack_all_but()
 };
 
 }  // namespace session::operations

@@ -66,6 +66,7 @@ Repacker::Repacker(std::shared_ptr<store::WriterCore> draft, RepackPlan plan)
     : draft_(std::move(draft)),
       plan_(std::move(plan)),
       copier_(*draft_, plan_.archive ? format::kArchiveLevel : 0, plan_.copied),
+      prefixes_(*draft_),
       has_record_(plan_.erase.size()),
       erased_(plan_.erase.size()) {
   for (const RevisionInfo& info : plan_.kept) kept_.insert(info.revision);
@@ -236,6 +237,7 @@ void Repacker::add_marker(const RevisionInfo& info, const View& view, Changes& c
 void Repacker::add(std::size_t index) {
   const RevisionInfo& info = plan_.kept[index];
   const Turn turn(*draft_);
+  begin_ = draft_->log().position();
   pack_like({info.offset});
   Changes changes;
   std::shared_ptr<const View> view;
@@ -257,15 +259,17 @@ void Repacker::add(std::size_t index) {
   }
   if (info.kind == CommitKind::kDelta && index > 0) {
     const bool is_small = follows(index) || collect_difference(*view, changes);
-    if (is_small && add_delta(info, changes)) return;
+    if (is_small && add_delta(index, changes)) return;
   }
+  if (!allows_prefixes_ && window_pays(index)) allow_prefixes();
   if (view == nullptr) view = open(info);
   if (follows(index)) before_ = open(plan_.kept[index - 1]);
   add_snapshot(info, *view, changes);
 }
 
 // False if it would be too much for a delta: then nothing was written.
-bool Repacker::add_delta(const RevisionInfo& info, Changes& changes) {
+bool Repacker::add_delta(std::size_t index, Changes& changes) {
+  const RevisionInfo& info = plan_.kept[index];
   drop_from(changes.runs);
   store::apply_run(changes.runs[slot(Table::kRecoveries)], changes.marker);
   store::CommitRequest request;
@@ -279,10 +283,76 @@ bool Repacker::add_delta(const RevisionInfo& info, Changes& changes) {
   }
   request.changes = changes.runs;
   if (draft_->should_fold(request)) return false;
-  request.log_begin = draft_->log().position();
+  request.log_begin = begin_;
+  begin_window(index);
+  if (window_end_ > index) request.prefix = prefixes_.choose(request.changes);
   move_blobs(request.changes[slot(Table::kBlobs)], changes);
   commit(request);
+  prefixes_.wrote(draft_->head_info().offset, request.is_prefixed);
   return true;
+}
+
+// ---- deltas behind the leaves they are folded into ----------------------------------------------
+
+// The next kept snapshot behind `index`; how many are kept if there is none.
+std::size_t Repacker::end_of_window(std::size_t index) const {
+  std::size_t end = index + 1;
+  while (end < plan_.kept.size() && plan_.kept[end].kind == CommitKind::kDelta) ++end;
+  return end;
+}
+
+// Whether one of the deltas behind the snapshot at `index` gets smaller behind the first of them:
+// the snapshot has to say so, before it is known what they lean on in the end.
+bool Repacker::window_pays(std::size_t index) const {
+  const std::size_t end = end_of_window(index);
+  if (end == plan_.kept.size()) return false;
+  format::Prefix first;
+  std::vector<std::byte> frame;
+  for (std::size_t i = index + 1; i < end; ++i) {
+    const std::uint64_t offset = plan_.kept[i].offset;
+    const store::LoadedCommit commit = store::load_commit(*plan_.pages, offset);
+    const int level = plan_.archive || is_packed(offset) ? format::kArchiveLevel : 0;
+    frame.clear();
+    const format::FrameHeader header =
+        format::append_frame(frame, offset, format::FrameKind::kCommit, commit.home, 0,
+                             commit.page.payload(), level, 0, &first);
+    if (header.codec == format::Codec::kZstdPrefix) return true;
+    if (first.offsets.empty() && !first.add(offset, commit.page.payload())) return false;
+  }
+  return false;
+}
+
+void Repacker::allow_prefixes() {
+  allows_prefixes_ = true;
+  draft_->allow_prefixes();
+  // Who erases makes pages anew, and nobody knows yet which of them the newest revision has.
+  if (!plan_.erase.empty()) return;
+  copier_.pack_all_but(*plan_.pages, open(plan_.kept.back())->roots());
+}
+
+// The leaves of content that the window's end brings, ahead of the deltas it folds.
+void Repacker::begin_window(std::size_t index) {
+  if (!allows_prefixes_ || window_end_ > index) return;
+  const std::size_t end = end_of_window(index);
+  if (end == plan_.kept.size()) return;
+  window_end_ = end;
+  const auto view = open(plan_.kept[end]);
+  pack_like_trees(plan_.kept[end], *view);
+  Changes changes;
+  const Runs over = over_trees(*view, changes);
+  std::vector<WrittenLeaf> leaves;
+  StagedPages staged;
+  for (const Table table : kContentTables) {
+    const RootRef folded = fold(*view, table, over[slot(table)], staged);
+    copier_.copy_leaves(*view->pages(), staged, table, folded, leaves);
+  }
+  prefixes_.begin(std::move(leaves));
+  pack_like({plan_.kept[index].offset});
+}
+
+RootRef Repacker::fold(const View& view, Table table, const Run& over, StagedPages& staged) const {
+  const store::PageTargets targets{plan_.header.leaf_target_log2, plan_.header.index_target_log2};
+  return store::update_tree(*view.pages(), view.roots()[slot(table)], over, targets, staged.sink());
 }
 
 bool Repacker::collect_difference(const View& view, Changes& into) const {
@@ -329,29 +399,38 @@ Repacker::Runs Repacker::over_trees(const View& view, Changes& changes) const {
 
 // What is written from here on is compressed as these frames of the old file are.
 void Repacker::pack_like(const std::vector<std::uint64_t>& frames) {
-  const bool is_packed = std::any_of(frames.begin(), frames.end(), [this](std::uint64_t offset) {
-    return plan_.pages->header(offset).codec != format::Codec::kNone;
-  });
-  draft_->log().compress_all(plan_.archive || is_packed ? format::kArchiveLevel : 0);
+  const bool any = std::any_of(frames.begin(), frames.end(),
+                               [this](std::uint64_t offset) { return is_packed(offset); });
+  draft_->log().compress_all(plan_.archive || any ? format::kArchiveLevel : 0);
+}
+
+void Repacker::pack_like_trees(const RevisionInfo& info, const View& view) {
+  // Not every page gets smaller, so one of them is no proof. Beside deltas with a prefix, index
+  // pages of older revisions are compressed whatever else is.
+  std::vector<std::uint64_t> frames = {info.offset};
+  for (const RootRef& root : view.roots()) {
+    if (!root.empty() && (root.level == 0 || !view.has_prefixes())) frames.push_back(root.offset);
+  }
+  pack_like(frames);
+}
+
+// A delta with a prefix is as archived as the one it leans on.
+bool Repacker::is_packed(std::uint64_t offset) const {
+  const format::Codec codec = plan_.pages->header(offset).codec;
+  if (codec != format::Codec::kZstdPrefix) return codec == format::Codec::kZstd;
+  const std::vector<std::uint64_t> prefix = plan_.pages->prefix_of(offset);
+  return !prefix.empty() && plan_.pages->header(prefix.front()).codec == format::Codec::kZstd;
 }
 
 void Repacker::add_snapshot(const RevisionInfo& info, const View& view, Changes& changes) {
-  // Not every page gets smaller, so one of them is no proof.
-  std::vector<std::uint64_t> frames = {info.offset};
-  for (const RootRef& root : view.roots()) {
-    if (!root.empty()) frames.push_back(root.offset);
-  }
-  pack_like(frames);
+  pack_like_trees(info, view);
   store::CommitRequest request;
-  request.log_begin = draft_->log().position();
+  request.log_begin = begin_;
   const Runs over = over_trees(view, changes);
-  const store::PageTargets targets{plan_.header.leaf_target_log2, plan_.header.index_target_log2};
   StagedPages staged;
   format::Roots roots{};
   const auto carry = [&](Table table, const Run& run) {
-    const RootRef folded =
-        store::update_tree(*view.pages(), view.roots()[slot(table)], run, targets, staged.sink());
-    roots[slot(table)] = copier_.copy(*view.pages(), staged, table, folded);
+    roots[slot(table)] = copier_.copy(*view.pages(), staged, table, fold(view, table, run, staged));
   };
   for (const Table table : kAllTables) {
     if (is_carried(table)) carry(table, over[slot(table)]);

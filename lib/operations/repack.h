@@ -5,7 +5,9 @@
 // whoever uses this verifies the result.)
 //
 // A delta whose parent is kept stays one. Behind dropped revisions it becomes the difference to the
-// last kept one, or a snapshot where that is too much. Snapshots stay snapshots.
+// last kept one, or a snapshot where that is too much. Snapshots stay snapshots. Deltas that a kept
+// snapshot folds stand behind its leaves and are compressed with them (delta_prefix.h), where one
+// of them gets smaller so.
 
 #include <array>
 #include <cstdint>
@@ -17,6 +19,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "lib/operations/delta_prefix.h"
 #include "lib/operations/page_copier.h"
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
@@ -68,9 +71,18 @@ class Repacker {
   void add_marker(const RevisionInfo& info, const store::View& view, Changes& changes);
   // ---- one revision
   void add(std::size_t index);
-  [[nodiscard]] bool add_delta(const RevisionInfo& info, Changes& changes);
+  [[nodiscard]] bool add_delta(std::size_t index, Changes& changes);
   [[nodiscard]] bool collect_difference(const store::View& view, Changes& into) const;
   void pack_like(const std::vector<std::uint64_t>& frames);
+  void pack_like_trees(const RevisionInfo& info, const store::View& view);
+  [[nodiscard]] bool is_packed(std::uint64_t offset) const;
+  // ---- deltas behind the leaves they are folded into
+  [[nodiscard]] std::size_t end_of_window(std::size_t index) const;
+  [[nodiscard]] bool window_pays(std::size_t index) const;
+  void allow_prefixes();
+  void begin_window(std::size_t index);
+  [[nodiscard]] format::RootRef fold(const store::View& view, Table table, const Run& over,
+                                     StagedPages& staged) const;
   void add_snapshot(const RevisionInfo& info, const store::View& view, Changes& changes);
   [[nodiscard]] Runs over_trees(const store::View& view, Changes& keeps) const;
   [[nodiscard]] format::RootRef copy_blobs(const store::View& view);
@@ -81,6 +93,10 @@ class Repacker {
   std::shared_ptr<store::WriterCore> draft_;
   RepackPlan plan_;
   PageCopier copier_;
+  DeltaPrefixes prefixes_;
+  bool allows_prefixes_ = false;
+  std::size_t window_end_ = 0;  // the snapshot whose leaves were written last, ahead of it
+  store::Log::Position begin_;  // of the revision that is being added
   std::array<Keys, kTableSlots> erase_;
   std::set<std::uint64_t> kept_;
   std::unordered_set<std::string> live_blobs_;

@@ -42,10 +42,14 @@ class Salvage {
   [[nodiscard]] const std::shared_ptr<store::PageSource>& pages() const { return pages_; }
   // Sound commits, oldest first.
   [[nodiscard]] const std::vector<RevisionInfo>& commits() const { return commits_; }
+  // Revisions whose commits are sound themselves and compressed with frames that are not, and those
+  // just before them that are damaged; as far as their numbers are known, rising.
+  [[nodiscard]] const std::vector<std::uint64_t>& unread() const { return unread_; }
 
   // Everything, table by table: the newest trees, then all that was written behind them, in order.
   void collect() {
     std::uint64_t from = 0;
+    find_folds(trees_ ? trees_->first : 0);
     if (trees_) {
       from = trees_->first;
       for (const Table table : kAllTables) collect_table(table);
@@ -53,6 +57,7 @@ class Salvage {
     for (std::uint64_t at = scan_.frames.next(from); at != PlaceSet::kNone;
          at = scan_.frames.next(at + format::kAlignBytes)) {
       if (at > from || !trees_) replay(at);
+      replay_folded(at);
     }
     drop_lost_blobs();
     list_stale();
@@ -62,16 +67,62 @@ class Salvage {
 
  private:
   void read_commits() {
+    std::vector<std::uint64_t> unread;
     for (std::uint64_t at = scan_.commits.next(0); at != PlaceSet::kNone;
          at = scan_.commits.next(at + format::kAlignBytes)) {
       const auto loaded = pages_->load(at, FrameKind::kCommit);
-      if (format::damage_in(loaded) != nullptr) continue;
+      if (format::damage_in(loaded) != nullptr) {
+        if (!pages_->prefix_of(at).empty()) note_unread(at, unread);
+        continue;
+      }
       const store::LoadedCommit commit = store::load_commit(*pages_, at);
       const RevisionInfo info = store::describe(commit);
       if (!commits_.empty() && info.revision <= commits_.back().revision) continue;
       commits_.push_back(info);
       if (commit.reader.hasTrees()) trees_ = {at, format::read_roots(commit.reader.getTrees())};
     }
+    if (!unread.empty() && trees_) name_unread(unread);
+  }
+
+  // And the one before it, which it names as its home, if that was lost.
+  void note_unread(std::uint64_t offset, std::vector<std::uint64_t>& unread) {
+    const std::uint64_t home = pages_->header(offset).home;
+    if (home != 0 && !scan_.commits.contains(home)) unread.push_back(home);
+    unread.push_back(offset);
+  }
+
+  // A commit that cannot be read does not say its number; the newest trees list it.
+  void name_unread(const std::vector<std::uint64_t>& places) {
+    TreeSurvey survey(*pages_, [&](const Page& page) {
+      const format::LeafView leaf(page.payload());
+      for (std::uint32_t i = 0; i < leaf.size(); ++i) {
+        const std::uint64_t place = leaf.record(i).as<schema::Revision>().getOffset();
+        if (!std::binary_search(places.begin(), places.end(), place)) continue;
+        unread_.push_back(format::read_big_endian(leaf.key(i)));
+      }
+    });
+    const format::RootRef& revisions = trees_->second[slot(Table::kRevisions)];
+    if (!revisions.empty()) survey.add(revisions, Table::kRevisions);
+  }
+
+  // Compacting writes the leaves of a snapshot ahead of the deltas that lean on them: where the
+  // snapshot is lost, these leaves are still the newest word behind the last of those deltas.
+  void find_folds(std::uint64_t from) {
+    for (std::uint64_t at = scan_.commits.next(from); at != PlaceSet::kNone;
+         at = scan_.commits.next(at + format::kAlignBytes)) {
+      for (const std::uint64_t place : pages_->prefix_of(at)) {
+        const auto header = pages_->load_header(place);
+        if (format::damage_in(header) != nullptr) continue;
+        const auto& frame = std::get<format::FrameHeader>(header);
+        if (frame.kind == FrameKind::kLeaf) last_folded_[frame.home] = at;
+      }
+    }
+  }
+
+  void replay_folded(std::uint64_t commit) {
+    const auto [first, last] = folded_.equal_range(commit);
+    for (auto at = first; at != last; ++at) replay_leaf(at->second);
+    folded_.erase(first, last);
   }
 
   // Records of the pages that can be read, and of the lost ones what older frames hold.
@@ -156,7 +207,14 @@ class Salvage {
     const auto header = pages_->load_header(offset);
     if (format::damage_in(header) != nullptr) return;
     const auto& frame = std::get<format::FrameHeader>(header);
-    if (frame.kind == FrameKind::kLeaf) replay_leaf(frame);
+    if (frame.kind == FrameKind::kLeaf) {
+      const auto last = last_folded_.find(frame.home);
+      if (last == last_folded_.end() || last->second < offset) {
+        replay_leaf(frame);
+      } else {
+        folded_.emplace(last->second, frame);
+      }
+    }
     if (frame.kind == FrameKind::kCommit) replay_delta(frame);
   }
 
@@ -283,6 +341,10 @@ class Salvage {
   std::shared_ptr<store::PageSource> pages_;
   std::vector<RevisionInfo> commits_;
   std::optional<std::pair<std::uint64_t, format::Roots>> trees_;  // the newest, and their commit
+  std::vector<std::uint64_t> unread_;
+  std::map<std::uint64_t, std::uint64_t>
+      last_folded_;  // of leaves with that home: a commit's place
+  std::multimap<std::uint64_t, format::FrameHeader> folded_;  // leaves, by that place
   std::array<Records, kTableSlots> state_;
   std::array<std::set<std::string>, kTableSlots> stale_;
   std::array<std::set<std::string>, kTableSlots> lost_records_;
@@ -362,7 +424,16 @@ class DamagedRewrite {
 
   void add_whole_revisions() {
     std::set<std::uint64_t> known;
+    auto unread = salvage_.unread().begin();
+    const auto lose_unread = [&](std::uint64_t before) {
+      for (; unread != salvage_.unread().end() && *unread < before; ++unread) {
+        if (!known.insert(*unread).second) continue;
+        newest_ = std::max(newest_, *unread);
+        lose(*unread, "its commit is damaged, or what that is compressed with");
+      }
+    };
     for (const RevisionInfo& info : salvage_.commits()) {
+      lose_unread(info.revision);
       known.insert(info.revision);
       newest_ = std::max(newest_, info.revision);
       if (info.parent != 0 && !known.contains(info.parent)) {
@@ -381,6 +452,7 @@ class DamagedRewrite {
         lose(info.revision, error.message());
       }
     }
+    lose_unread(~std::uint64_t{0});
     if (newest_ != 0) return;
     LostItem item;
     item.message =

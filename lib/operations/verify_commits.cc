@@ -37,7 +37,7 @@ CommitCheck::CommitCheck(VerifyContext& context, TreeCheck& trees)
 void CommitCheck::check(std::uint64_t offset) {
   auto loaded = context_.load(offset, FrameKind::kCommit);
   if (const Damage* damage = format::damage_in(loaded)) {
-    lose_commit(offset, *damage);
+    lose_unread(offset, *damage);
     return;
   }
   const LoadedCommit commit =
@@ -47,6 +47,7 @@ void CommitCheck::check(std::uint64_t offset) {
   if (context_.advance) context_.advance(0);
   try {
     check_chain(commit);
+    check_codec(commit);
     check_unsynced(commit);
     if (commit.reader.hasTrees()) {
       check_trees(commit);
@@ -76,6 +77,103 @@ void CommitCheck::lose_commit(std::uint64_t offset, const Damage& damage) {
   lost_.push_back(offset);
   is_chain_whole_ = false;
   knows_pending_ = false;
+}
+
+// A delta may be compressed with frames that are lost: then these are the damage, and what is
+// behind it needs them. Its number, which nobody can read any more, stands in the next trees.
+void CommitCheck::lose_unread(std::uint64_t offset, const Damage& damage) {
+  lose_parent(context_.pages.header(offset).home);
+  const std::vector<std::uint64_t> prefix = lost_prefix_of(offset);
+  if (prefix.empty()) {
+    lose_commit(offset, damage);
+  } else {
+    for (const std::uint64_t lost : prefix) {
+      if (std::find(lost_.begin(), lost_.end(), lost) == lost_.end()) lost_.push_back(lost);
+    }
+    unread_ = offset;
+    is_chain_whole_ = false;
+    knows_pending_ = false;
+  }
+  const std::uint64_t revision = number_at(offset);
+  if (revision == 0) return;
+  for (const std::uint64_t lost : lost_) context_.book.concern(lost, revision);
+}
+
+// The commit before one that cannot be read, if its own frame is damaged.
+void CommitCheck::lose_parent(std::uint64_t home) {
+  const bool is_known = (last_ && home == last_->offset) || unread_ == home ||
+                        std::find(lost_.begin(), lost_.end(), home) != lost_.end();
+  const ScanDamage* const damage =
+      context_.scan != nullptr && !is_known ? context_.scan->damage_at(home) : nullptr;
+  if (damage == nullptr) return;
+  lose_commit(home, damage->damage);
+  const std::uint64_t revision = number_at(home);
+  if (revision != 0) context_.book.concern(home, revision);
+}
+
+// Of the frames that the commit is compressed with, those that cannot be read.
+std::vector<std::uint64_t> CommitCheck::lost_prefix_of(std::uint64_t offset) {
+  std::vector<std::uint64_t> all;
+  for (const std::uint64_t place : context_.pages.prefix_of(offset)) {
+    std::vector<std::byte> bytes;
+    std::vector<std::byte> unpacked;
+    const auto stored = context_.once.load_stored(place, bytes);
+    const Damage* damage = format::damage_in(stored);
+    format::OrDamage<format::Bytes> raw;
+    if (damage == nullptr) {
+      raw = format::raw_payload(std::get<format::Frame>(stored), unpacked);
+      damage = format::damage_in(raw);
+    }
+    if (damage == nullptr) continue;
+    LostFrame lost;
+    lost.damage = *damage;
+    lost.hides_deltas = true;
+    const auto header = context_.pages.load_header(place);
+    if (format::damage_in(header) == nullptr) {
+      const auto& frame = std::get<format::FrameHeader>(header);
+      lost.role = frame.kind == FrameKind::kCommit ? LostRole::kCommit : LostRole::kLeaf;
+      lost.table = table_from_number(frame.table);
+      lost.length = frame.frame_bytes();
+    }
+    context_.book.lose(place, std::move(lost));
+    all.push_back(place);
+  }
+  return all;
+}
+
+// The number of the commit at `offset`, which cannot be read; 0 if that is not known.
+std::uint64_t CommitCheck::number_at(std::uint64_t offset) {
+  if (context_.scan == nullptr) return 0;  // then only the newest chain is looked at
+  if (!listing_ || listing_->commit_offset <= offset) find_listing(offset);
+  std::string from;
+  format::append_big_endian(from, last_ ? last_->revision + 1 : 0, sizeof(std::uint64_t));
+  try {
+    store::TreeCursor cursor(context_.pages, listing_->revisions);
+    for (cursor.seek(from); cursor.valid(); cursor.next()) {
+      const std::uint64_t place = cursor.record().as<schema::Revision>().getOffset();
+      if (place == offset) return format::read_big_endian(cursor.key());
+      if (place > offset) break;
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+  } catch (const kj::Exception&) {
+    return 0;  // the walk through the trees says what is wrong with them
+  }
+  return 0;
+}
+
+void CommitCheck::find_listing(std::uint64_t offset) {
+  listing_ = Listing{PlaceSet::kNone, {}};
+  const PlaceSet& commits = context_.scan->commits;
+  for (std::uint64_t at = commits.next(offset + format::kAlignBytes); at != PlaceSet::kNone;
+       at = commits.next(at + format::kAlignBytes)) {
+    const auto loaded = context_.pages.load(at, FrameKind::kCommit);
+    if (format::damage_in(loaded) != nullptr) continue;
+    const auto commit = format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
+    if (!commit.hasTrees()) continue;
+    listing_ = Listing{at, format::read_roots(commit.getTrees())[slot(Table::kRevisions)]};
+    return;
+  }
 }
 
 // Frames name the commit before them, so a commit that is gone leaves its place and its number.
@@ -112,7 +210,7 @@ void CommitCheck::check_chain(const LoadedCommit& commit) {
     return;
   }
   if (!last_ || commit.home != last_->offset) {
-    const bool is_known = !lost_.empty() && lost_.back() == commit.home;
+    const bool is_known = (!lost_.empty() && lost_.back() == commit.home) || unread_ == commit.home;
     if (!is_known) lose_between(commit);
     if (last_ && reader.getRevision() <= last_->revision) {
       find(FindingCode::kChain, FindingEffect::kLoss, commit, "the revisions' numbers do not rise");
@@ -129,6 +227,14 @@ void CommitCheck::check_chain(const LoadedCommit& commit) {
     find(FindingCode::kChain, FindingEffect::kRestorable, commit,
          "the commit was made before the one it follows");
   }
+}
+
+// What needs a feature stands behind a snapshot that says so.
+void CommitCheck::check_codec(const LoadedCommit& commit) {
+  if (!newest_trees_ || newest_trees_->has_prefixes) return;
+  if (context_.pages.header(commit.offset).codec != format::Codec::kZstdPrefix) return;
+  find(FindingCode::kCommitField, FindingEffect::kRestorable, commit,
+       "the commit is compressed with a prefix, which its trees do not say");
 }
 
 void CommitCheck::check_unsynced(const LoadedCommit& commit) {
@@ -240,6 +346,7 @@ void CommitCheck::check_trees(const LoadedCommit& commit) {
   newest.commit_offset = commit.offset;
   newest.revision = trees.getRevision();
   newest.roots = roots;
+  newest.has_prefixes = format::has_feature(trees, format::kPrefixFeature);
   newest.whole = trees_.check(roots, reader.getRevision());
   newest_trees_ = newest;
   if (is_snapshot) {

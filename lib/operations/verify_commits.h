@@ -18,6 +18,7 @@ struct NewestTrees {
   std::uint64_t revision = 0;
   format::Roots roots{};
   std::array<bool, kTableSlots> whole{};
+  bool has_prefixes = false;  // the file says that deltas behind them may be compressed so
 };
 
 class CommitCheck {
@@ -34,6 +35,12 @@ class CommitCheck {
 
  private:
   void lose_commit(std::uint64_t offset, const format::Damage& damage);
+  void lose_unread(std::uint64_t offset, const format::Damage& damage);
+  void lose_parent(std::uint64_t home);
+  [[nodiscard]] std::vector<std::uint64_t> lost_prefix_of(std::uint64_t offset);
+  [[nodiscard]] std::uint64_t number_at(std::uint64_t offset);
+  void find_listing(std::uint64_t offset);
+  void check_codec(const store::LoadedCommit& commit);
   void lose_between(const store::LoadedCommit& next);
   void check_chain(const store::LoadedCommit& commit);
   void check_unsynced(const store::LoadedCommit& commit);
@@ -57,6 +64,14 @@ class CommitCheck {
   std::optional<Last> last_;
   std::optional<NewestTrees> newest_trees_;
   std::vector<std::uint64_t> lost_;  // frames that the commits from here on need
+  // The last commit whose frame is sound and that cannot be read for want of others.
+  std::optional<std::uint64_t> unread_;
+  // Where commits that cannot be read are listed: the next trees behind them.
+  struct Listing {
+    std::uint64_t commit_offset = 0;
+    format::RootRef revisions;
+  };
+  std::optional<Listing> listing_;
   bool is_chain_whole_ = true;
   std::uint32_t pending_deltas_ = 0;
   std::uint64_t pending_bytes_ = 0;

@@ -14,6 +14,7 @@ bool is_derived(const std::optional<Table>& table) {
 }
 
 bool can_be_rebuilt(const LostFrame& lost) {
+  if (lost.hides_deltas) return false;
   switch (lost.role) {
     case LostRole::kLeaf:
       return is_derived(lost.table);
@@ -45,7 +46,15 @@ std::string what_is_lost(const LostFrame& lost) {
 
 void DamageBook::lose(std::uint64_t offset, LostFrame lost) {
   if (lost_.size() >= kMaxLost && !lost_.contains(offset)) offset = lost_.rbegin()->first;
-  lost_.try_emplace(offset, std::move(lost));
+  const auto [known, is_new] = lost_.try_emplace(offset, lost);
+  if (is_new) return;
+  LostFrame& there = known->second;
+  there.hides_deltas = there.hides_deltas || lost.hides_deltas;
+  if (there.table || !lost.table || there.role != lost.role) return;
+  there.table = lost.table;
+  there.key = std::move(lost.key);
+  there.after_key = std::move(lost.after_key);
+  if (there.length == 0) there.length = lost.length;
 }
 
 void DamageBook::concern(std::uint64_t offset, std::uint64_t revision) {
@@ -93,6 +102,9 @@ Finding DamageBook::finding_of(std::uint64_t offset, const LostFrame& lost) cons
   finding.after_key = lost.after_key;
   finding.revisions = lost.revisions;
   finding.message = what_is_lost(lost) + " cannot be read: " + damage.detail;
+  if (lost.hides_deltas) {
+    finding.message += "; commits that are compressed with it cannot be read either";
+  }
   return finding;
 }
 
@@ -119,8 +131,8 @@ void DamageBook::report(const Coverage& coverage, FindingLog& log) const {
   // Behind a lost index page or commit nobody was asked what he needs.
   const bool has_holes =
       has_hole_ || std::any_of(lost_.begin(), lost_.end(), [&](const auto& entry) {
-        const bool hides =
-            entry.second.role == LostRole::kIndex || entry.second.role == LostRole::kCommit;
+        const bool hides = entry.second.role == LostRole::kIndex ||
+                           entry.second.role == LostRole::kCommit || entry.second.hides_deltas;
         return hides && !is_covered(entry.first);
       });
   for (const auto& [offset, lost] : lost_) {

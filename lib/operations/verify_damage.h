@@ -27,13 +27,15 @@ struct LostFrame {
   std::string key;
   std::optional<std::string> after_key;
   std::vector<std::uint64_t> revisions;
+  bool hides_deltas = false;  // some are compressed with it and cannot be read either
 };
 
 class DamageBook {
  public:
   explicit DamageBook(const Scan* scan) : scan_(scan) {}
 
-  // Somebody who needs the frame at `offset` met `lost`. Revisions are added by concern().
+  // Somebody who needs the frame at `offset` met `lost`. Revisions are added by concern(). Of what
+  // several say of one frame everything is kept.
   void lose(std::uint64_t offset, LostFrame lost);
   void concern(std::uint64_t offset, std::uint64_t revision);
   // Something was not gone into: what needs the bytes behind it is not known.

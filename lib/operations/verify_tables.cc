@@ -103,6 +103,10 @@ class RevisionsCheck {
       context_.book.concern(offset, format::read_big_endian(key));
       return;
     }
+    if (context_.scan->commits.contains(offset)) {
+      const auto loaded = context_.pages.load(offset, format::FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) return;  // which is found where it is
+    }
     wrong(key, offset, "the entry leads to no commit of the file");
   }
   void wrong(std::string_view key, std::uint64_t offset, std::string message) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "format/commit.h"
+#include "format/prefix.h"
 #include "lib/store/page_source.h"
 #include "lib/store/parity.h"
 
@@ -42,19 +43,18 @@ class FrameReader {
 
   // The raw payload, if the whole frame and its structure are sound.
   [[nodiscard]] std::optional<std::vector<std::byte>> payload(const FrameHeader& header) const {
-    if (!format::fits(header.own_offset, header.frame_bytes(), size_)) return std::nullopt;
-    std::vector<std::byte> frame(header.frame_bytes());
-    io::read_exactly(file_, path_, header.own_offset, frame);
-    const Bytes stored = Bytes(frame).subspan(format::kFrameHeaderBytes, header.stored_size);
-    if (format::xxh3_128(stored) != header.payload_hash ||
-        !format::all_zero(Bytes(frame).subspan(format::kFrameHeaderBytes + header.stored_size))) {
-      return std::nullopt;
-    }
+    std::vector<std::byte> stored;
+    const auto frame = load(header.own_offset, stored);
+    if (format::damage_in(frame) != nullptr) return std::nullopt;
     std::vector<std::byte> raw;
-    auto decoded = format::raw_payload({header, stored}, raw);
+    const auto decoded =
+        format::unpack(std::get<format::Frame>(frame), raw,
+                       [this](std::uint64_t offset, std::vector<std::byte>& bytes) {
+                         return load(offset, bytes);
+                       });
     if (format::damage_in(decoded) != nullptr) return std::nullopt;
     const Bytes bytes = std::get<Bytes>(decoded);
-    if (check_payload(header.kind, header.table, bytes)) return std::nullopt;
+    if (check_payload(header.kind, header.table, bytes, header.codec)) return std::nullopt;
     if (header.codec == format::Codec::kNone) return std::vector(bytes.begin(), bytes.end());
     return raw;
   }
@@ -96,6 +96,18 @@ class FrameReader {
   }
 
  private:
+  // A whole frame, its bytes in `buffer`.
+  [[nodiscard]] format::OrDamage<format::Frame> load(std::uint64_t offset,
+                                                     std::vector<std::byte>& buffer) const {
+    const auto found = header(offset);
+    if (!found || !format::fits(offset, found->frame_bytes(), size_)) {
+      return format::Damage{offset, 0, format::DamageKind::kBeyondEnd, "no frame can stand here"};
+    }
+    buffer.resize(found->frame_bytes());
+    io::read_exactly(file_, path_, offset, buffer);
+    return format::check_frame(buffer, *found);
+  }
+
   io::File& file_;
   const std::string& path_;
   std::uint64_t tag_;

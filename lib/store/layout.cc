@@ -8,6 +8,7 @@
 #include "format/frame.h"
 #include "format/page.h"
 #include "format/parity.h"
+#include "format/prefix.h"
 #include "lib/io/file.h"
 #include "lib/store/head.h"
 #include "lib/store/page_source.h"
@@ -132,7 +133,7 @@ class Walk {
     entry.offset = header.own_offset;
     entry.size_bytes = std::min(header.frame_bytes(), size_ - header.own_offset);
     entry.kind = std::string(format::frame_kind_name(header.kind));
-    entry.codec = header.codec == format::Codec::kNone ? "none" : "zstd";
+    entry.codec = format::codec_name(header.codec);
     entry.stored_size = header.stored_size;
     entry.raw_size = header.raw_size;
     entry.home = header.home;
@@ -160,16 +161,37 @@ class Walk {
     if (!format::all_zero(Bytes(frame_).subspan(format::kFrameHeaderBytes + header.stored_size))) {
       return "the padding is not zero";
     }
-    auto raw = format::raw_payload({header, stored}, raw_);
+    const auto raw = format::unpack({header, stored}, raw_,
+                                    [this](std::uint64_t offset, std::vector<std::byte>& bytes) {
+                                      return load(offset, bytes);
+                                    });
     if (const format::Damage* damage = format::damage_in(raw)) return damage->detail;
     const Bytes payload = std::get<Bytes>(raw);
-    if (auto wrong = store::check_payload(header.kind, header.table, payload)) return wrong;
+    if (auto wrong = store::check_payload(header.kind, header.table, payload, header.codec)) {
+      return wrong;
+    }
+    if (header.codec == format::Codec::kZstdPrefix) {
+      const auto described = format::read_prefixed({header, stored});
+      entry.points_to = std::get<format::PrefixedPayload>(described).offsets;
+    }
     if (header.kind == FrameKind::kParity) {
       describe_parity(header, payload, tag_, entry);
     } else {
       describe_payload(header.kind, payload, entry);
     }
     return std::nullopt;
+  }
+
+  // A whole frame, its bytes in `buffer`.
+  [[nodiscard]] format::OrDamage<format::Frame> load(std::uint64_t offset,
+                                                     std::vector<std::byte>& buffer) const {
+    const auto found = header_at(offset);
+    if (!found || !format::fits(offset, found->frame_bytes(), size_)) {
+      return format::Damage{offset, 0, format::DamageKind::kBeyondEnd, "no frame can stand here"};
+    }
+    buffer.resize(found->frame_bytes());
+    io::read_exactly(file_, path_, offset, buffer);
+    return format::check_frame(buffer, *found);
   }
 
   io::File& file_;

@@ -33,14 +33,14 @@ void Log::require_healthy() const {
 }
 
 FrameHeader Log::append(FrameKind kind, std::uint64_t home, Bytes payload, int compression_level,
-                        std::uint16_t table) {
+                        std::uint16_t table, const format::Prefix* prefix) {
   require_healthy();
   if (buffer_.size() >= kWriteOutBytes) write_out();
   // A parity frame is rebuilt byte for byte from its group, which knows nothing of compression.
   const int least = kind == FrameKind::kParity ? 0 : least_level_;
   const FrameHeader header =
       format::append_frame(buffer_, written_end_, kind, home, file_tag_, payload,
-                           std::max(compression_level, least), table);
+                           std::max(compression_level, least), table, prefix);
   raw_bytes_ += header.raw_size;
   stored_bytes_ += header.stored_size;
   return header;
@@ -101,8 +101,8 @@ Log::Unsynced Log::prepare_commit() {
 }
 
 FrameHeader Log::finish_commit(FrameKind kind, std::uint64_t home, Bytes payload,
-                               Durability durability, bool reserve) {
-  const FrameHeader header = append(kind, home, payload);
+                               Durability durability, bool reserve, const format::Prefix* prefix) {
+  const FrameHeader header = append(kind, home, payload, 0, 0, prefix);
   std::uint64_t zeros = 0;
   if (reserve && end() > reserved_end_) {
     const std::uint64_t ahead = end() + format::kReserveBytes;

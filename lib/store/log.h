@@ -40,7 +40,8 @@ class Log {
   [[nodiscard]] std::uint64_t file_tag() const { return file_tag_; }
 
   format::FrameHeader append(format::FrameKind kind, std::uint64_t home, format::Bytes payload,
-                             int compression_level = 0, std::uint16_t table = 0);
+                             int compression_level = 0, std::uint16_t table = 0,
+                             const format::Prefix* prefix = nullptr);
   // The payload of a frame of another file, as it stands there.
   format::FrameHeader append_stored(std::uint64_t home, const format::Frame& frame);
   // From now on every frame but those of parity is compressed at `level` or what it is given,
@@ -57,7 +58,8 @@ class Log {
   [[nodiscard]] Unsynced prepare_commit();
   // Appends the commit (or seal) frame and writes. `reserve`: zeros are written ahead of it.
   format::FrameHeader finish_commit(format::FrameKind kind, std::uint64_t home,
-                                    format::Bytes payload, Durability durability, bool reserve);
+                                    format::Bytes payload, Durability durability, bool reserve,
+                                    const format::Prefix* prefix = nullptr);
 
   void sync();
   // Forgets what was appended since `end`, which no commit refers to. Never cuts a commit that

@@ -31,8 +31,19 @@ bool is_message(FrameKind kind) {
   return kind != FrameKind::kBlob && kind != FrameKind::kParity;
 }
 
+// Trees say which features a file uses, so reading them must need none.
+std::optional<std::string> check_commit(format::Codec codec, Bytes payload) {
+  const auto commit = format::read_root<schema::Commit>(payload);
+  if (auto wrong = format::check_commit(commit)) return wrong;
+  if (codec == format::Codec::kZstdPrefix && commit.hasTrees()) {
+    return "a commit with trees that is compressed with a prefix";
+  }
+  return std::nullopt;
+}
+
 // Of a payload that check_message() passed.
-std::optional<std::string> check_structure(FrameKind kind, std::uint16_t table, Bytes payload) {
+std::optional<std::string> check_structure(FrameKind kind, std::uint16_t table, Bytes payload,
+                                           format::Codec codec) {
   try {
     switch (kind) {
       case FrameKind::kLeaf: {
@@ -43,7 +54,7 @@ std::optional<std::string> check_structure(FrameKind kind, std::uint16_t table, 
       case FrameKind::kIndex:
         return format::check_index(format::read_root<schema::Index>(payload));
       case FrameKind::kCommit:
-        return format::check_commit(format::read_root<schema::Commit>(payload));
+        return check_commit(codec, payload);
       case FrameKind::kSeal:
         (void)format::read_root<schema::Seal>(payload);  // throws if it is none
         return std::nullopt;
@@ -60,7 +71,7 @@ std::optional<Damage> wrong_payload(const format::FrameHeader& header, Bytes pay
   if (auto wrong = format::check_message(payload)) {
     return damage_of(header, DamageKind::kNotCanonical, std::move(*wrong));
   }
-  if (auto wrong = check_structure(header.kind, header.table, payload)) {
+  if (auto wrong = check_structure(header.kind, header.table, payload, header.codec)) {
     return damage_of(header, DamageKind::kStructure, std::move(*wrong));
   }
   return std::nullopt;
@@ -82,10 +93,11 @@ format::IndexView open_index(const Page& page, std::uint64_t offset, std::uint32
   return index;
 }
 
-std::optional<std::string> check_payload(FrameKind kind, std::uint16_t table, Bytes payload) {
+std::optional<std::string> check_payload(FrameKind kind, std::uint16_t table, Bytes payload,
+                                         format::Codec codec) {
   if (!is_message(kind)) return std::nullopt;
   if (auto wrong = format::check_message(payload)) return wrong;
-  return check_structure(kind, table, payload);
+  return check_structure(kind, table, payload, codec);
 }
 
 CheckedFrames::CheckedFrames(std::uint64_t file_bytes)
@@ -190,7 +202,7 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
   }
   if (auto page = cached(offset, kind)) return std::move(*page);
   auto buffer = std::make_shared<std::vector<std::byte>>();
-  const auto raw = format::raw_payload(frame, *buffer);
+  const auto raw = unpack(frame, *buffer);
   if (const Damage* found = damage_in(raw)) return *found;
   if (auto wrong = wrong_payload(frame.header, *buffer)) return std::move(*wrong);
   Page page{buffer->data(), static_cast<std::uint32_t>(buffer->size()), buffer,
@@ -199,24 +211,66 @@ format::OrDamage<Page> PageSource::first_touch(std::uint64_t offset, FrameKind k
   return page;
 }
 
+format::OrDamage<Bytes> PageSource::unpack(const format::Frame& frame,
+                                           std::vector<std::byte>& buffer) const {
+  if (frame.header.codec != format::Codec::kZstdPrefix) return format::raw_payload(frame, buffer);
+  const auto described = format::read_prefixed(frame);
+  if (const Damage* damage = damage_in(described)) return *damage;
+  const auto& payload = std::get<format::PrefixedPayload>(described);
+  std::shared_ptr<const format::Prefix> prefix;
+  {
+    const std::lock_guard lock(cache_mutex_);
+    prefix = last_prefix_;
+  }
+  if (!prefix || prefix->offsets != payload.offsets) {
+    auto made = format::read_prefix(frame, payload,
+                                    [this](std::uint64_t offset, std::vector<std::byte>& bytes) {
+                                      return load_stored(offset, bytes);
+                                    });
+    if (const Damage* damage = damage_in(made)) return *damage;
+    prefix = std::make_shared<const format::Prefix>(std::get<format::Prefix>(std::move(made)));
+    const std::lock_guard lock(cache_mutex_);
+    last_prefix_ = prefix;
+  }
+  return format::unpack_behind(frame, payload, prefix->bytes, buffer);
+}
+
 PageSource::Stored PageSource::stored(std::uint64_t offset, FrameKind kind) const {
-  const format::FrameHeader header = this->header(offset);
-  if (auto wrong = wrong_kind(header, kind)) fail(*wrong);
-  if (mapping_) {
-    const auto frame = format::load_frame(mapping_->bytes(), offset, file_tag_);
-    if (const Damage* damage = damage_in(frame)) fail(*damage);
-    return {std::get<format::Frame>(frame), {}};
-  }
+  auto buffer = std::make_shared<std::vector<std::byte>>();
+  const auto loaded = load_stored(offset, *buffer);
+  if (const Damage* damage = damage_in(loaded)) fail(*damage);
+  const auto& frame = std::get<format::Frame>(loaded);
+  if (auto wrong = wrong_kind(frame.header, kind)) fail(*wrong);
+  return {frame, std::move(buffer)};
+}
+
+format::OrDamage<format::Frame> PageSource::load_stored(std::uint64_t offset,
+                                                        std::vector<std::byte>& buffer) const {
+  if (mapping_) return format::load_frame(mapping_->bytes(), offset, file_tag_);
+  const auto decoded = load_header(offset);
+  if (const Damage* damage = damage_in(decoded)) return *damage;
+  const auto& header = std::get<format::FrameHeader>(decoded);
   if (!format::fits(offset, header.frame_bytes(), size_bytes_)) {
-    fail(damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end"));
+    return damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end");
   }
-  auto payload = std::make_shared<std::vector<std::byte>>(header.stored_size);
-  io::read_exactly(*file_, {}, offset + format::kFrameHeaderBytes, *payload);
-  if (format::xxh3_128(*payload) != header.payload_hash) {
-    fail(damage_of(header, DamageKind::kPayloadHash,
-                   "the payload does not hash to what its header says"));
+  buffer.resize(header.stored_size);
+  io::read_exactly(*file_, {}, offset + format::kFrameHeaderBytes, buffer);
+  if (format::xxh3_128(buffer) != header.payload_hash) {
+    return damage_of(header, DamageKind::kPayloadHash,
+                     "the payload does not hash to what its header says");
   }
-  return {{header, *payload}, payload};
+  return format::Frame{header, buffer};
+}
+
+std::vector<std::uint64_t> PageSource::prefix_of(std::uint64_t offset) const {
+  std::vector<std::byte> buffer;
+  const auto loaded = load_stored(offset, buffer);
+  if (damage_in(loaded) != nullptr) return {};
+  const auto& frame = std::get<format::Frame>(loaded);
+  if (frame.header.codec != format::Codec::kZstdPrefix) return {};
+  auto payload = format::read_prefixed(frame);
+  if (damage_in(payload) != nullptr) return {};
+  return std::get<format::PrefixedPayload>(std::move(payload)).offsets;
 }
 
 format::FrameHeader PageSource::header(std::uint64_t offset) const {
@@ -275,7 +329,7 @@ format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kin
     return damage_of(found, DamageKind::kPadding, "the padding behind a frame is not zero");
   }
   auto unpacked = std::make_shared<std::vector<std::byte>>();
-  const auto raw = format::raw_payload({found, stored}, *unpacked);
+  const auto raw = unpack({found, stored}, *unpacked);
   if (const Damage* damage = damage_in(raw)) return *damage;
   const Bytes payload = std::get<Bytes>(raw);
   if (auto wrong = wrong_payload(found, payload)) return std::move(*wrong);

@@ -15,6 +15,7 @@
 
 #include "format/frame.h"
 #include "format/page.h"
+#include "format/prefix.h"
 #include "lib/io/file.h"
 #include "lib/store/opened_indexes.h"
 
@@ -101,6 +102,11 @@ class PageSource {
     std::shared_ptr<const void> keep;  // as Page::keep
   };
   [[nodiscard]] Stored stored(std::uint64_t offset, format::FrameKind kind) const;
+  // The same of any kind and with damage as a value; `buffer` may own the payload.
+  [[nodiscard]] format::OrDamage<format::Frame> load_stored(std::uint64_t offset,
+                                                            std::vector<std::byte>& buffer) const;
+  // The frames that the sound one at `offset` is compressed behind (codec zstd-prefix).
+  [[nodiscard]] std::vector<std::uint64_t> prefix_of(std::uint64_t offset) const;
   // Its header alone, checked; the payload may be damaged.
   [[nodiscard]] format::FrameHeader header(std::uint64_t offset) const;
   [[nodiscard]] format::OrDamage<format::FrameHeader> load_header(std::uint64_t offset) const;
@@ -123,6 +129,9 @@ class PageSource {
                                                    format::FrameKind kind) const;
   [[nodiscard]] format::OrDamage<Page> read_copy(std::uint64_t offset, format::FrameKind kind,
                                                  std::uint32_t expected_stored_size) const;
+  // The raw payload, in `buffer` where it is not that of the file.
+  [[nodiscard]] format::OrDamage<format::Bytes> unpack(const format::Frame& frame,
+                                                       std::vector<std::byte>& buffer) const;
   // Of this kind; a page of another is as good as none.
   [[nodiscard]] std::optional<Page> cached(std::uint64_t offset, format::FrameKind kind) const;
   void remember(std::uint64_t offset, format::FrameKind kind, const Page& page) const;
@@ -139,15 +148,19 @@ class PageSource {
   mutable std::unordered_map<std::uint64_t, CachedPage> cache_;
   mutable std::list<std::uint64_t> ages_;  // oldest first
   mutable std::size_t cache_bytes_ = 0;
+  // Deltas beside each other lean on the same frames.
+  mutable std::shared_ptr<const format::Prefix> last_prefix_;
 };
 
 // The index page at `offset`, which must be of `level`.
 [[nodiscard]] format::IndexView open_index(const Page& page, std::uint64_t offset,
                                            std::uint32_t level);
 
-// Structure of a payload by the kind of its frame, beyond being a canonical message. `table` is
-// what the frame's header says: a leaf's records must be what the schema of that table says.
+// Structure of a raw payload by the kind of its frame, beyond being a canonical message, and
+// whether that may have been compressed so. `table` is what the frame's header says: a leaf's
+// records must be what the schema of that table says.
 [[nodiscard]] std::optional<std::string> check_payload(format::FrameKind kind, std::uint16_t table,
-                                                       format::Bytes payload);
+                                                       format::Bytes payload,
+                                                       format::Codec codec = format::Codec::kNone);
 
 }  // namespace session::store

@@ -159,6 +159,7 @@ void View::load(std::uint64_t commit_offset) {
   format::refuse_unknown_features(trees);
   roots_ = format::read_roots(trees);
   writer_ = to_string(trees.getWriter());
+  has_prefixes_ = format::has_feature(trees, format::kPrefixFeature);
   info_ = describe(chain.front());
   trees_commit_ = describe(chain.back());
   // Trees may be older than the commit that carries them: a fold beside ongoing commits.

@@ -64,6 +64,8 @@ class View {
   [[nodiscard]] std::uint64_t pending_bytes() const { return pending_bytes_; }  // of their frames
   [[nodiscard]] const RevisionInfo& trees_commit() const { return trees_commit_; }
   [[nodiscard]] const std::string& writer() const { return writer_; }
+  // The file may hold deltas that are compressed with a prefix.
+  [[nodiscard]] bool has_prefixes() const { return has_prefixes_; }
 
   [[nodiscard]] std::optional<Found> find(Table table, std::string_view key) const;
   // What lies over the tree of a table; for `children` it is derived from `tasks`.
@@ -108,6 +110,7 @@ class View {
   std::uint64_t pending_bytes_ = 0;
   format::Roots roots_{};
   std::string writer_;
+  bool has_prefixes_ = false;
   Overlay overlay_;
 
   Lazy<OwnedRun> children_;

@@ -268,8 +268,9 @@ CommitResult WriterCore::commit_delta(CommitRequest& request) {
   CommitResult result;
   result.kind = CommitKind::kDelta;
   const bool durable = request.durability == Durability::kDurable;
-  const format::FrameHeader frame =
-      log_->finish_commit(FrameKind::kCommit, head_.offset, payload, request.durability, durable);
+  const format::FrameHeader frame = log_->finish_commit(
+      FrameKind::kCommit, head_.offset, payload, request.durability, durable, request.prefix);
+  request.is_prefixed = frame.codec == format::Codec::kZstdPrefix;
   finish(request, frame, std::move(payload), result);
   return result;
 }
@@ -373,6 +374,7 @@ CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
   trees.setWriter(written_by_.c_str());
   const auto header = format::encode(header_);
   trees.setHeader({reinterpret_cast<const kj::byte*>(header.data()), header.size()});
+  if (has_prefixes_) format::write_feature(trees, format::kPrefixFeature);
   std::vector<std::byte> payload = format::canonical_payload(commit.asReader());
 
   CommitResult result;

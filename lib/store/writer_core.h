@@ -14,6 +14,7 @@
 
 #include "format/file_header.h"
 #include "format/parity.h"
+#include "format/prefix.h"
 #include "lib/io/file.h"
 #include "lib/store/head.h"
 #include "lib/store/log.h"
@@ -51,6 +52,10 @@ struct CommitRequest {
   // transaction has written already (then for bookkeeping too).
   const Base* content_base = nullptr;
   const Base* bookkeeping_base = nullptr;
+  // What a delta may be compressed behind, in a file that says so (allow_prefixes()), and whether
+  // that was done.
+  const format::Prefix* prefix = nullptr;
+  bool is_prefixed = false;
   Log::Position log_begin;  // before the transaction wrote anything
   // How far the log is rolled back when the commit fails; empty: to log_begin.
   std::optional<std::uint64_t> keep_log_to;
@@ -107,6 +112,9 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   // Goes on in the file that was put at our path meanwhile, by somebody who relied on our lock.
   // Snapshots of the one before stay good. If it throws, the writer is poisoned.
   void move_to_new_file();
+  // From the next snapshot on the file says that it may hold deltas with a prefix; who reads it
+  // must know them.
+  void allow_prefixes() { has_prefixes_ = true; }
   [[nodiscard]] std::int64_t now() const { return clock_(); }
   [[nodiscard]] const std::string& written_by() const { return written_by_; }
 
@@ -183,6 +191,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::vector<RevisionInfo> unlisted_;  // revisions not in the `revisions` table yet
   std::uint32_t pending_deltas_ = 0;
   std::uint64_t pending_bytes_ = 0;
+  bool has_prefixes_ = false;  // said by every snapshot from the first one on that did
 
   std::mutex turn_mutex_;
   std::condition_variable turn_;

@@ -223,6 +223,7 @@ void WriterCore::load_state(const Head& head) {
   }
   pending_deltas_ = static_cast<std::uint32_t>(view->pending().size());
   pending_bytes_ = view->pending_bytes();
+  has_prefixes_ = view->has_prefixes();
   head_end_ = head.end;
   parity_offset_ = head.parity_offset;
   const auto groups = parity_groups(*file_, path_, header_.tag(), parity_offset_);

@@ -4,7 +4,9 @@ import { decompress } from 'fzstd';
 import { SessionError, damage, ensure, toNumber } from './errors.mjs';
 import { seededXxh3of64, xxh3of128, xxh3of64 } from './hashes.mjs';
 import * as numbers from './numbers.mjs';
+import { behindPrefix } from './zstd.mjs';
 
+export const codecs = { none: 0, zstd: 1, zstdPrefix: 2 };
 export const kinds = { leaf: 1, index: 2, blob: 3, commit: 4, seal: 5, parity: 6 };
 
 const kFileMagic = Buffer.from('89534553530D0A1A', 'hex');
@@ -118,6 +120,66 @@ export class FrameFile {
 
   // A frame with its raw payload, all checks of section 3 made.
   frame(offset) {
+    const { stored, ...frame } = this.storedFrame(offset);
+    switch (frame.codec) {
+      case codecs.none:
+        return { ...frame, payload: stored };
+      case codecs.zstd:
+        return { ...frame, payload: decompressed(stored, frame) };
+      default:
+        return { ...frame, payload: this.decompressedBehind(stored, frame) };
+    }
+  }
+
+  // The payload of codec zstd-prefix: a hash, the frames it leans on, and what zstd made of it.
+  decompressedBehind(stored, frame) {
+    const fail = (condition, code, message) => ensure(condition, code, frame.offset, message);
+    fail(stored.length >= 12, 'compression', 'a payload that names no frames to lean on');
+    const count = stored.readUInt32LE(8);
+    const packedAt = 12 + 8 * count;
+    fail(
+      count >= 1 && count <= numbers.maxPrefixFrames && packedAt <= stored.length,
+      'compression',
+      'a payload that leans on an impossible number of frames',
+    );
+    const offsets = [];
+    for (let i = 0; i < count; ++i) {
+      const offset = toNumber(stored.readBigUInt64LE(12 + 8 * i), frame.offset, 'prefix');
+      fail(
+        offset % numbers.align === 0 && offset >= numbers.fileHeader && offset < frame.offset,
+        'link',
+        'a payload that leans on a frame at an impossible place',
+      );
+      offsets.push(offset);
+    }
+    const prefix = Buffer.concat(offsets.map((offset) => this.leantOn(offset, fail)));
+    fail(prefix.length <= numbers.maxPrefix, 'link', 'a payload that leans on too many bytes');
+    const whole = decompressed(behindPrefix(stored.subarray(packedAt), prefix, frame), {
+      offset: frame.offset,
+      rawSize: prefix.length + frame.rawSize,
+    });
+    const payload = Buffer.from(whole.subarray(prefix.length));
+    fail(
+      xxh3of64(payload) === stored.readBigUInt64LE(0),
+      'compression',
+      'a payload that does not decompress to what it was',
+    );
+    return payload;
+  }
+
+  // The raw payload of a frame that another one leans on.
+  leantOn(offset, fail) {
+    const { stored, ...frame } = this.storedFrame(offset);
+    fail(
+      [kinds.leaf, kinds.commit].includes(frame.kind) && frame.codec !== codecs.zstdPrefix,
+      'link',
+      `a payload that leans on the frame at offset ${offset}, which is none to lean on`,
+    );
+    return frame.codec === codecs.none ? stored : decompressed(stored, frame);
+  }
+
+  // A frame with its payload as it stands in the file.
+  storedFrame(offset) {
     const frame = this.frameHeader(offset);
     const { bytes } = this;
     ensure(frame.end <= bytes.length, 'beyond_end', offset, 'the frame reaches beyond the file');
@@ -135,7 +197,7 @@ export class FrameFile {
       behind,
       'bytes behind the payload that must be zero are not',
     );
-    return { ...frame, payload: frame.codec === 0 ? stored : decompressed(stored, frame) };
+    return { ...frame, stored };
   }
 
   // A frame that must be of this kind.
@@ -159,10 +221,11 @@ function parseFrameHeader(header, offset) {
   const isPage = kind === kinds.leaf || kind === kinds.index;
   const largest = numbers.maxFrame - numbers.frameHeader;
   const field = (condition, message) => ensure(condition, 'header_field', offset, message);
-  field(codec <= 1, `the codec ${codec} is not known`);
+  field(codec <= codecs.zstdPrefix, `the codec ${codec} is not known`);
+  field(codec !== codecs.zstdPrefix || kind === kinds.commit, 'a prefix where none may be');
   field((table !== 0) === isPage, 'a table where none may be named, or none where one must');
   field(storedSize <= largest && rawSize <= largest, 'a frame larger than any');
-  field(codec !== 0 || storedSize === rawSize, 'two sizes for one payload');
+  field(codec !== codecs.none || storedSize === rawSize, 'two sizes for one payload');
   const home = toNumber(header.readBigUInt64LE(24), offset, 'home');
   field(home < offset && home % numbers.align === 0, 'an impossible home');
   const end = offset + numbers.alignUp(numbers.frameHeader + storedSize);

@@ -2,6 +2,7 @@
 
 import { sha256 } from './hashes.mjs';
 import { ensure } from './errors.mjs';
+import { codecs } from './frames.mjs';
 import { openMessage } from './message.mjs';
 import * as numbers from './numbers.mjs';
 import { structNamed } from './schema.mjs';
@@ -148,6 +149,7 @@ export function openCommit(frame) {
   fail((commit.message?.length ?? 0) <= numbers.maxDescription, 'a message that is too long');
   commit.changes = readChanges(commit.changes ?? [], offset);
   if (commit.trees) {
+    fail(frame.codec !== codecs.zstdPrefix, 'trees in a commit that is compressed with a prefix');
     commit.trees = readTrees(commit, offset);
   } else {
     fail(!commit.isSnapshot, 'a snapshot without trees');

@@ -117,9 +117,11 @@ export class Session {
   }
 }
 
+const kKnownFeatures = ['zstd-prefix'];
+
 function refuseUnknownFeatures({ features }) {
   for (const { name, since, isRequired } of features) {
-    if (!isRequired) continue;
+    if (!isRequired || kKnownFeatures.includes(name)) continue;
     throw new SessionError(
       'newer_version',
       `this session needs the feature "${name}", which ${since} has`,

@@ -127,7 +127,7 @@ TEST(FrameHeader, AnUnknownKindPassesAnUnknownCodecDoesNot) {
   header.kind = static_cast<FrameKind>(200);
   EXPECT_EQ(damage_in(decode_frame_header(encoded(header), 4096, kTag)), nullptr);
   EXPECT_EQ(frame_kind_name(header.kind), "unknown");
-  header.codec = static_cast<Codec>(2);
+  header.codec = static_cast<Codec>(3);
   EXPECT_EQ(header_damage(header), DamageKind::kHeaderField);
 }
 

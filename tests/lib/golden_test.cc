@@ -165,6 +165,19 @@ void tracker_thinned(const std::string& path) {
   (void)protect(path, protection);
 }
 
+void messages_kept(const std::string& path) {
+  Writer writer = Writer::create(path);
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    auto change = writer.begin();
+    put_message(change, numbered("", i), "the message with number " + std::to_string(i));
+    CommitOptions options;
+    options.as_snapshot = i % 16 == 15;
+    (void)change.commit(options);
+  }
+  writer.close();
+  (void)compact(path);
+}
+
 void secret_erased(const std::string& path) {
   {
     Writer writer = Writer::create(path);
@@ -199,7 +212,8 @@ void came_from_format_1(const std::string& path) {
 const std::map<std::string, std::function<void(const std::string&)>> kMakers = {
     {"2.0-tracker", versions_of_a_tracker},     {"2.0-conversation", conversation},
     {"2.0-tracker-archived", tracker_archived}, {"2.0-tracker-thinned", tracker_thinned},
-    {"2.0-secret-erased", secret_erased},       {"2.0-from-format-1", came_from_format_1},
+    {"2.0-messages-kept", messages_kept},       {"2.0-secret-erased", secret_erased},
+    {"2.0-from-format-1", came_from_format_1},
 };
 
 TEST(Golden, DISABLED_NewOnesAreAdded) {

@@ -18,6 +18,8 @@
 #include "format/record.h"
 #include "lib/convert/json.h"
 #include "lib/convert/record_json.h"
+#include "lib/operations/repack.h"
+#include "lib/store/view.h"
 #include "session/protect.h"
 #include "session/reader.h"
 #include "session/writer.h"
@@ -371,6 +373,39 @@ void make_parity(const std::string& path, std::string_view name) {
   protect(path, {.percent = 1});
 }
 
+// As compact writes it, in a file whose id follows from the vector's name.
+void make_prefix(const std::string& path, std::string_view name) {
+  Maker maker(path, name);
+  maker.start();
+  for (const char* title : {"one", "one and two", "one, two and three"}) {
+    maker.change()
+        .put(Table::kTasks, "a", std::string(R"({"title": ")") + title + "\"}")
+        .put(Table::kValues, "vector/last", std::string(R"({"text": ")") + title + "\"}")
+        .commit("saved");
+  }
+  maker.change().checkpoint("folded");
+  maker.change().put(Table::kTasks, "a", R"({"title": "four"})").commit("behind the snapshot");
+  maker.close();
+
+  const Snapshot head = Reader::open(path).head();
+  operations::RepackPlan plan;
+  plan.pages = head.view().pages();
+  plan.header = head.view().header();
+  head.history([&](const RevisionInfo& info) {
+    plan.kept.insert(plan.kept.begin(), info);
+    return true;
+  });
+  CreateOptions create;
+  create.file_id = uuid_bytes("file " + std::string(name));
+  create.written_by = head.view().writer();
+  create.overwrite = true;
+  create.clock = [begin = plan.header.created_nanos] { return begin; };
+  const auto draft = store::WriterCore::create_draft(path, create);
+  operations::Repacker(draft, plan).run();
+  draft->publish();
+  draft->close();
+}
+
 }  // namespace
 
 const std::vector<Vector>& all_vectors() {
@@ -431,6 +466,12 @@ const std::vector<Vector>& all_vectors() {
        "damaged",
        {},
        make_sealed_damage},
+      {"prefix",
+       "Deltas that lean on the leaves of the snapshot behind them, and a feature that says so.",
+       {},
+       {},
+       make_prefix,
+       true},
       {"parity",
        "Two parity groups: one behind a seal, and one over what was appended since.",
        {},

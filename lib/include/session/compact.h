@@ -7,6 +7,11 @@
 // What stays keeps its number, time and fingerprint. A dropped revision's changes go into the next
 // one that is kept.
 //
+// Deltas that a kept snapshot folds are compressed with its leaves, in which their records stand
+// once more: 32,000 messages saved one by one take 1.6 times their payload, every revision kept.
+// The newest revision and its trees are read in place as before; an older one costs a decompression
+// for each delta over its trees, 256 at most: half a millisecond.
+//
 // The result is a new file, verified in full before it takes the old one's name: a crash leaves the
 // one or the other, and whoever reads goes on reading what it had open (Reader::refresh finds the
 // new file). A process that has the session open for writing compacts with Writer::compact.
@@ -69,7 +74,7 @@ struct CompactOptions {
   // Checkpoints, by id, a unique prefix of it or description, whose revisions go whatever else
   // would keep them. Not the head's.
   std::vector<std::string> drop;
-  bool archive = false;              // compress everything; else each page stays as it is
+  bool archive = false;              // compress everything; else each leaf stays as it is
   std::uint32_t parity_percent = 0;  // 0: as much as the file has, or its policy says
   // Records to be removed from every kept revision, with the blobs only they refer to. They leave
   // a marker without their content. A task goes only with its children. What refers to them stays.

@@ -20,7 +20,7 @@ struct LayoutEntry {
   std::uint64_t offset = 0;
   std::uint64_t size_bytes = 0;   // header, payload and padding
   std::string kind;               // "file_header", "leaf", ..., "tail", "reserve", "damaged"
-  std::string codec;              // "none", "zstd"; empty where there is no payload
+  std::string codec;              // "none", "zstd", "zstd-prefix"; empty where there is no payload
   std::uint32_t stored_size = 0;  // of the payload
   std::uint32_t raw_size = 0;
   std::uint64_t home = 0;  // the last commit before it; of a commit: its parent

@@ -9,6 +9,7 @@
 
 #include "format/checksum.h"
 #include "format/frame.h"
+#include "format/prefix.h"
 #include "lib/store/view.h"
 #include "session/compact.h"
 #include "session/reader.h"
@@ -122,7 +123,10 @@ TEST(CompactErase, NorIsItInAnArchiveThatIsUnpackedAgain) {
   std::vector<std::byte> buffer;
   for (std::uint64_t at = format::kFileHeaderBytes; at < bytes.size();) {
     const auto frame = format::value_or_throw(format::load_frame(bytes, at, tag));
-    const auto payload = format::value_or_throw(format::raw_payload(frame, buffer));
+    const auto payload = format::value_or_throw(
+        format::unpack(frame, buffer, [&](std::uint64_t offset, std::vector<std::byte>&) {
+          return format::load_frame(bytes, offset, tag);
+        }));
     EXPECT_FALSE(holds({payload.begin(), payload.end()}, kSecret)) << at;
     at = frame.header.end();
   }
