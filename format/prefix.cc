@@ -85,13 +85,14 @@ OrDamage<Prefix> read_prefix(const Frame& frame, const PrefixedPayload& payload,
                     "the payload leans on the frame at offset " + std::to_string(offset) +
                         ", which is none to lean on");
     }
-    std::vector<std::byte> unpacked;
-    const OrDamage<Bytes> raw = raw_payload(other, unpacked);
-    if (const Damage* found = damage_in(raw)) return *found;
-    if (!prefix.add(offset, std::get<Bytes>(raw))) {
+    if (other.header.raw_size > kMaxPrefixBytes - prefix.bytes.size()) {
       return damage(frame, DamageKind::kLink,
                     "the payload leans on more bytes than a reader has to hold");
     }
+    std::vector<std::byte> unpacked;
+    const OrDamage<Bytes> raw = raw_payload(other, unpacked);
+    if (const Damage* found = damage_in(raw)) return *found;
+    (void)prefix.add(offset, std::get<Bytes>(raw));
   }
   return prefix;
 }

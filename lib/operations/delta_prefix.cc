@@ -51,18 +51,26 @@ void DeltaPrefixes::add_template() {
 }
 
 const format::Prefix* DeltaPrefixes::choose(const std::array<store::Run, kTableSlots>& changes) {
-  if (!template_) return nullptr;
+  std::uint64_t bytes = 0;
+  for (const store::Run& run : changes) {
+    for (const store::Change& change : run) {
+      bytes += change.key.size();
+      if (!change.is_erased) bytes += format::canonical_words(change.record) * sizeof(capnp::word);
+    }
+  }
+  is_small_ = bytes <= kMaxTemplateBytes;
+  if (!template_ && is_small_) return nullptr;
   prefix_ = {};
-  add_template();
+  if (template_) add_template();
   if (const WrittenLeaf* const leaf = best_leaf(changes)) {
     const store::Page page = pages_->fetch(leaf->offset, FrameKind::kLeaf);
     (void)prefix_.add(leaf->offset, page.payload());
   }
-  return &prefix_;
+  return prefix_.offsets.empty() ? nullptr : &prefix_;
 }
 
 void DeltaPrefixes::wrote(std::uint64_t offset, bool is_prefixed) {
-  if (!is_prefixed) template_ = Template{offset, {}};
+  if (!is_prefixed && is_small_) template_ = Template{offset, {}};
 }
 
 }  // namespace session::operations

@@ -18,15 +18,18 @@ namespace session::operations {
 
 class DeltaPrefixes {
  public:
+  // Of the payload of a delta that others lean on: each of them has it unpacked and looked through.
+  static constexpr std::size_t kMaxTemplateBytes = std::size_t{8} << 10;
+
   explicit DeltaPrefixes(store::WriterCore& draft) : draft_(draft) {}
 
   // The next deltas are folded by a snapshot whose new leaves are these, in the order of their
   // tables and keys; they stand in the draft already.
   void begin(std::vector<WrittenLeaf> leaves);
-  // What the next delta may be compressed behind: null for the first one of a window. Valid until
-  // the next call.
+  // What the next delta may be compressed behind; null: nothing. Valid until the next call.
   [[nodiscard]] const format::Prefix* choose(const std::array<store::Run, kTableSlots>& changes);
-  // That delta stands at `offset` now. One that leans on no other is what the next ones lean on.
+  // That delta stands at `offset` now. One that leans on no other, and is small, is what the next
+  // ones lean on.
   void wrote(std::uint64_t offset, bool is_prefixed);
 
  private:
@@ -43,6 +46,7 @@ class DeltaPrefixes {
   std::vector<WrittenLeaf> leaves_;
   std::shared_ptr<const store::PageSource> pages_;  // with those leaves
   std::optional<Template> template_;
+  bool is_small_ = false;  // the delta that was asked about last
   format::Prefix prefix_;
 };
 

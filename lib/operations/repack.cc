@@ -317,7 +317,8 @@ bool Repacker::window_pays(std::size_t index) const {
         format::append_frame(frame, offset, format::FrameKind::kCommit, commit.home, 0,
                              commit.page.payload(), level, 0, &first);
     if (header.codec == format::Codec::kZstdPrefix) return true;
-    if (first.offsets.empty() && !first.add(offset, commit.page.payload())) return false;
+    const bool is_template = commit.page.size_bytes <= DeltaPrefixes::kMaxTemplateBytes;
+    if (first.offsets.empty() && is_template) (void)first.add(offset, commit.page.payload());
   }
   return false;
 }

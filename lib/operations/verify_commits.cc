@@ -14,6 +14,8 @@ using format::FrameKind;
 using store::LoadedCommit;
 
 constexpr std::uint64_t kHashBytes = std::uint64_t{1} << 20;
+// Lost frames that the deltas of one window lean on: beyond so many, whose they are is not said.
+constexpr std::size_t kMaxLostPrefixes = 256;
 
 LoadedCommit load(const store::PageSource& pages, std::uint64_t offset, store::Page page) {
   LoadedCommit commit;
@@ -88,6 +90,7 @@ void CommitCheck::lose_unread(std::uint64_t offset, const Damage& damage) {
     lose_commit(offset, damage);
   } else {
     for (const std::uint64_t lost : prefix) {
+      if (lost_.size() >= kMaxLostPrefixes) break;
       if (std::find(lost_.begin(), lost_.end(), lost) == lost_.end()) lost_.push_back(lost);
     }
     unread_ = offset;
@@ -121,7 +124,10 @@ std::vector<std::uint64_t> CommitCheck::lost_prefix_of(std::uint64_t offset) {
     const Damage* damage = format::damage_in(stored);
     format::OrDamage<format::Bytes> raw;
     if (damage == nullptr) {
-      raw = format::raw_payload(std::get<format::Frame>(stored), unpacked);
+      const auto& frame = std::get<format::Frame>(stored);
+      // That it leans on others itself is the fault of who names it.
+      if (frame.header.codec == format::Codec::kZstdPrefix) continue;
+      raw = format::raw_payload(frame, unpacked);
       damage = format::damage_in(raw);
     }
     if (damage == nullptr) continue;
@@ -145,14 +151,20 @@ std::vector<std::uint64_t> CommitCheck::lost_prefix_of(std::uint64_t offset) {
 std::uint64_t CommitCheck::number_at(std::uint64_t offset) {
   if (context_.scan == nullptr) return 0;  // then only the newest chain is looked at
   if (!listing_ || listing_->commit_offset <= offset) find_listing(offset);
+  if (last_ && listing_->place < last_->offset) {
+    listing_->revision = last_->revision;
+    listing_->place = last_->offset;
+  }
   std::string from;
-  format::append_big_endian(from, last_ ? last_->revision + 1 : 0, sizeof(std::uint64_t));
+  format::append_big_endian(from, listing_->revision + 1, sizeof(std::uint64_t));
   try {
     store::TreeCursor cursor(context_.pages, listing_->revisions);
     for (cursor.seek(from); cursor.valid(); cursor.next()) {
       const std::uint64_t place = cursor.record().as<schema::Revision>().getOffset();
-      if (place == offset) return format::read_big_endian(cursor.key());
-      if (place > offset) break;
+      if (place <= listing_->place || place > offset) break;
+      listing_->revision = format::read_big_endian(cursor.key());
+      listing_->place = place;
+      if (place == offset) return listing_->revision;
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kDamaged) throw;
@@ -163,7 +175,7 @@ std::uint64_t CommitCheck::number_at(std::uint64_t offset) {
 }
 
 void CommitCheck::find_listing(std::uint64_t offset) {
-  listing_ = Listing{PlaceSet::kNone, {}};
+  listing_ = Listing{PlaceSet::kNone, {}, 0, 0};
   const PlaceSet& commits = context_.scan->commits;
   for (std::uint64_t at = commits.next(offset + format::kAlignBytes); at != PlaceSet::kNone;
        at = commits.next(at + format::kAlignBytes)) {
@@ -171,7 +183,7 @@ void CommitCheck::find_listing(std::uint64_t offset) {
     if (format::damage_in(loaded) != nullptr) continue;
     const auto commit = format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
     if (!commit.hasTrees()) continue;
-    listing_ = Listing{at, format::read_roots(commit.getTrees())[slot(Table::kRevisions)]};
+    listing_ = Listing{at, format::read_roots(commit.getTrees())[slot(Table::kRevisions)], 0, 0};
     return;
   }
 }

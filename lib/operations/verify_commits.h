@@ -70,6 +70,10 @@ class CommitCheck {
   struct Listing {
     std::uint64_t commit_offset = 0;
     format::RootRef revisions;
+    // The last entry that was looked at: places rise with the numbers, so nobody asks for those
+    // before it again.
+    std::uint64_t revision = 0;
+    std::uint64_t place = 0;
   };
   std::optional<Listing> listing_;
   bool is_chain_whole_ = true;

@@ -458,6 +458,40 @@ TEST(CompactPrefix, RepairLosesExactlyWhatLeansOnWhatIsLost) {
   }
 }
 
+// The leaves stand before the deltas that led to them, and are newer.
+TEST(CompactPrefix, WhereTheSnapshotIsLostItsLeavesAreStillTheNewestWord) {
+  FileBytes file = compacted(file_with([&](Writer& writer) {
+    for (int i = 1; i <= 6; ++i) {
+      Transaction change = writer.begin();
+      put_value(change, "v/counter", "at " + std::to_string(i) + " of a row of saved values");
+      put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
+      (void)change.commit(relaxed());
+    }
+    Transaction change = writer.begin();
+    put_value(change, "v/other", "the last");
+    (void)change.commit(folded());
+  }));
+  const auto frames = frames_of(file);
+  std::vector<format::FrameHeader> commits;
+  std::copy_if(frames.begin(), frames.end(), std::back_inserter(commits),
+               [](const auto& frame) { return frame.kind == format::FrameKind::kCommit; });
+  ASSERT_TRUE(is_prefixed(commits[commits.size() - 3]));
+  // The snapshot, and the delta that brought the counter's last value.
+  for (const std::size_t back : {1U, 2U}) {
+    const format::FrameHeader& lost = commits[commits.size() - back];
+    zero_block(file, lost.own_offset, lost.frame_bytes());
+  }
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  RepairOptions options;
+  options.files = &disk;
+  options.accept_loss = true;
+  (void)repair(kDiskPath, options);
+  const auto counter = read_on(disk).head().get<schema::Value>("v/counter");
+  ASSERT_TRUE(counter);
+  EXPECT_EQ(text((*counter)->getText()), "at 6 of a row of saved values");
+}
+
 TEST(CompactPrefix, WithParityItIsRepairedToTheBit) {
   RandomRecord random(random_seed());
   const FileBytes file = compacted(saved_one_by_one(random), [](SimulatedDisk& disk) {
