@@ -109,7 +109,8 @@ void reseal_file(FileBytes& file) {
     const auto header = block(file, at, format::kFrameHeaderBytes);
     if (format::load<std::uint32_t>(header, 0) != format::kFrameMagic) return;
     const auto payload = payload_of(file, at);
-    if (header[4] == static_cast<std::byte>(format::FrameKind::kCommit)) {
+    const bool is_plain = header[5] == static_cast<std::byte>(format::Codec::kNone);
+    if (header[4] == static_cast<std::byte>(format::FrameKind::kCommit) && is_plain) {
       const auto length = format::load<std::uint64_t>(payload, kUnsyncedBytes);
       if (length != 0 && length <= at) {
         const auto hash = format::xxh3_128(block(file, at - length, length));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "session/compact.h"
 #include "tests/lib/operations/verify_support.h"
 #include "tests/support/compressed_copy.h"
 #include "tests/support/seed.h"
@@ -38,6 +39,24 @@ FileBytes rich_session() {
       }
     }
   });
+}
+
+// Messages saved one by one and folded, compacted: deltas that lean on leaves and on each other.
+FileBytes kept_session() {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file_with([](Writer& writer) {
+             for (std::uint64_t i = 0; i < 24; ++i) {
+               auto change = writer.begin();
+               put_message(change, numbered("m", i), "the message with number " + numbered("", i));
+               put_task(change, numbered("t", i % 4), {.title = "at " + numbered("", i)});
+               if (i % 7 == 0) put_value(change, numbered("v", i), std::string(4200, 'v'));
+               (void)change.commit(i % 8 == 7 ? folded() : relaxed());
+             }
+           }));
+  CompactOptions options;
+  options.files = &disk;
+  (void)compact(kDiskPath, options);
+  return disk.contents(kDiskPath);
 }
 
 // Every revision, whole; nothing if one of them cannot be read, or the file shows an older head.
@@ -75,10 +94,8 @@ bool is_prefix(const States& part, const States& whole) {
   });
 }
 
-TEST(VerifyProperty, AVerdictIsWhatAReaderFinds) {
-  const std::uint64_t seed = random_seed();
-  std::mt19937_64 random(seed);
-  const FileBytes whole = rich_session();
+void expect_true_verdicts(const FileBytes& whole) {
+  std::mt19937_64 random(random_seed());
   SimulatedDisk disk;
   disk.put(kDiskPath, whole);
   const auto expected = read_everything(disk);
@@ -122,12 +139,20 @@ TEST(VerifyProperty, AVerdictIsWhatAReaderFinds) {
   EXPECT_GT(readable, 0);
 }
 
+TEST(VerifyProperty, AVerdictIsWhatAReaderFinds) {
+  expect_true_verdicts(rich_session());
+}
+
+TEST(VerifyProperty, AVerdictIsWhatAReaderFindsOfDeltasWithAPrefix) {
+  expect_true_verdicts(kept_session());
+}
+
 TEST(VerifyProperty, TheLevelsAgreeOnWhatIsDamaged) {
   const std::uint64_t seed = random_seed();
   std::mt19937_64 random(seed);
-  const FileBytes whole = rich_session();
+  const FileBytes sessions[] = {rich_session(), kept_session()};
   for (int run = 0; run < 100; ++run) {
-    FileBytes file = whole;
+    FileBytes file = sessions[run % 2];
     flip_bit(file, random() % (file.size() * 8));
     const Verified some = verify_bytes(file);
     const Verified all = verify_bytes(file, VerifyLevel::kFull);
