@@ -43,6 +43,8 @@ struct WrittenLeaf {
 
 class PageCopier {
  public:
+  static constexpr std::size_t kMaxWritten = std::size_t{1} << 16;
+
   // `copied` is told the bytes of the old file that were read, and may throw.
   PageCopier(store::WriterCore& to, int least_level, std::function<void(std::uint64_t)> copied);
 
@@ -51,7 +53,7 @@ class PageCopier {
   [[nodiscard]] format::RootRef copy(const store::PageSource& from, const StagedPages& staged,
                                      Table table, const format::RootRef& root);
   // Only the leaves of the tree that are not in the new file yet, ahead of a copy() of it: adds
-  // them to `written`. Memory as the keys of those leaves.
+  // them to `written`, as long as there are no more than kMaxWritten.
   void copy_leaves(const store::PageSource& from, const StagedPages& staged, Table table,
                    const format::RootRef& root, std::vector<WrittenLeaf>& written);
   // From now on index pages are compressed that these trees do not have: only older revisions look

@@ -49,15 +49,14 @@ class Salvage {
   // Everything, table by table: the newest trees, then all that was written behind them, in order.
   void collect() {
     std::uint64_t from = 0;
-    find_folds(trees_ ? trees_->first : 0);
+    const WrittenOrder order(*pages_, scan_.frames, trees_ ? trees_->first : 0);
     if (trees_) {
       from = trees_->first;
       for (const Table table : kAllTables) collect_table(table);
     }
     for (std::uint64_t at = scan_.frames.next(from); at != PlaceSet::kNone;
          at = scan_.frames.next(at + format::kAlignBytes)) {
-      if (at > from || !trees_) replay(at);
-      replay_folded(at);
+      if (at > from || !trees_) replay(at, order);
     }
     drop_lost_blobs();
     list_stale();
@@ -103,26 +102,6 @@ class Salvage {
     });
     const format::RootRef& revisions = trees_->second[slot(Table::kRevisions)];
     if (!revisions.empty()) survey.add(revisions, Table::kRevisions);
-  }
-
-  // Compacting writes the leaves of a snapshot ahead of the deltas that lean on them: where the
-  // snapshot is lost, these leaves are still the newest word behind the last of those deltas.
-  void find_folds(std::uint64_t from) {
-    for (std::uint64_t at = scan_.commits.next(from); at != PlaceSet::kNone;
-         at = scan_.commits.next(at + format::kAlignBytes)) {
-      for (const std::uint64_t place : pages_->prefix_of(at)) {
-        const auto header = pages_->load_header(place);
-        if (format::damage_in(header) != nullptr) continue;
-        const auto& frame = std::get<format::FrameHeader>(header);
-        if (frame.kind == FrameKind::kLeaf) last_folded_[frame.home] = at;
-      }
-    }
-  }
-
-  void replay_folded(std::uint64_t commit) {
-    const auto [first, last] = folded_.equal_range(commit);
-    for (auto at = first; at != last; ++at) replay_leaf(at->second);
-    folded_.erase(first, last);
   }
 
   // Records of the pages that can be read, and of the lost ones what older frames hold.
@@ -203,19 +182,20 @@ class Salvage {
   }
 
   // What was written behind the newest trees: deltas, and pages of a commit that is lost.
-  void replay(std::uint64_t offset) {
+  void replay(std::uint64_t offset, const WrittenOrder& order) {
     const auto header = pages_->load_header(offset);
     if (format::damage_in(header) != nullptr) return;
     const auto& frame = std::get<format::FrameHeader>(header);
-    if (frame.kind == FrameKind::kLeaf) {
-      const auto last = last_folded_.find(frame.home);
-      if (last == last_folded_.end() || last->second < offset) {
-        replay_leaf(frame);
-      } else {
-        folded_.emplace(last->second, frame);
-      }
+    if (const std::uint64_t age = order.age_of(frame); age != offset) {
+      waiting_.emplace(age, frame);
+      return;
     }
+    if (frame.kind == FrameKind::kLeaf) replay_leaf(frame);
     if (frame.kind == FrameKind::kCommit) replay_delta(frame);
+    for (auto next = waiting_.begin(); next != waiting_.end() && next->first == offset + 1;
+         next = waiting_.erase(next)) {
+      replay_leaf(next->second);
+    }
   }
 
   void replay_leaf(const format::FrameHeader& frame) {
@@ -342,9 +322,7 @@ class Salvage {
   std::vector<RevisionInfo> commits_;
   std::optional<std::pair<std::uint64_t, format::Roots>> trees_;  // the newest, and their commit
   std::vector<std::uint64_t> unread_;
-  std::map<std::uint64_t, std::uint64_t>
-      last_folded_;  // of leaves with that home: a commit's place
-  std::multimap<std::uint64_t, format::FrameHeader> folded_;  // leaves, by that place
+  std::multimap<std::uint64_t, format::FrameHeader> waiting_;  // leaves, by their age
   std::array<Records, kTableSlots> state_;
   std::array<std::set<std::string>, kTableSlots> stale_;
   std::array<std::set<std::string>, kTableSlots> lost_records_;

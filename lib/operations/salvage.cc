@@ -67,20 +67,84 @@ void TreeSurvey::visit(LostPage page) {
   }
 }
 
+WrittenOrder::WrittenOrder(const store::PageSource& pages, const PlaceSet& frames,
+                           std::uint64_t from)
+    : pages_(pages), frames_(frames) {
+  for (std::uint64_t at = frames.next(from); at != PlaceSet::kNone;
+       at = frames.next(at + format::kAlignBytes)) {
+    const auto commit = pages.load_header(at);
+    if (format::damage_in(commit) != nullptr) continue;
+    if (std::get<format::FrameHeader>(commit).codec != format::Codec::kZstdPrefix) continue;
+    for (const std::uint64_t place : pages.prefix_of(at)) {
+      const auto header = pages.load_header(place);
+      if (format::damage_in(header) != nullptr) continue;
+      const auto& frame = std::get<format::FrameHeader>(header);
+      if (frame.kind == FrameKind::kLeaf) last_delta_[frame.home] = at;
+    }
+  }
+}
+
+std::uint64_t WrittenOrder::age_at(std::uint64_t offset, std::uint64_t home) const {
+  const auto last = last_delta_.find(home);
+  return last == last_delta_.end() || last->second < offset ? offset : last->second + 1;
+}
+
+std::uint64_t WrittenOrder::age_of(const format::FrameHeader& frame) const {
+  return frame.kind == FrameKind::kLeaf ? age_at(frame.own_offset, frame.home) : frame.own_offset;
+}
+
+// A header that is lost has the home of the frame before it, unless that is the home.
+std::uint64_t WrittenOrder::age_of_leaf(std::uint64_t offset) const {
+  const auto own = pages_.load_header(offset);
+  if (format::damage_in(own) == nullptr) return age_of(std::get<format::FrameHeader>(own));
+  const std::uint64_t before = frames_.previous(offset);
+  if (before == PlaceSet::kNone) return offset;
+  const auto header = pages_.load_header(before);
+  if (format::damage_in(header) != nullptr) return offset;
+  const auto& frame = std::get<format::FrameHeader>(header);
+  return age_at(offset, frame.kind == FrameKind::kCommit ? before : frame.home);
+}
+
 namespace {
 
 // The pass over a file's frames, oldest first.
 class Gathering {
  public:
-  Gathering(const store::PageSource& pages, const std::vector<LostPage>& lost)
-      : pages_(pages), lost_(lost), remains_(lost.size()) {
-    for (std::size_t i = 0; i < lost.size(); ++i) by_table_[slot(lost[i].table)].push_back(i);
+  Gathering(const store::PageSource& pages, const PlaceSet& frames,
+            const std::vector<LostPage>& lost)
+      : pages_(pages), order_(pages, frames, 0), lost_(lost), remains_(lost.size()) {
+    for (std::size_t i = 0; i < lost.size(); ++i) {
+      by_table_[slot(lost[i].table)].push_back(i);
+      ages_.push_back(lost[i].level == 0 ? order_.age_of_leaf(lost[i].offset) : lost[i].offset);
+    }
   }
 
-  void look_at(std::uint64_t offset) {
+  // Behind it nothing is older than a lost page.
+  [[nodiscard]] std::uint64_t end() const {
+    return ages_.empty() ? 0 : *std::max_element(ages_.begin(), ages_.end());
+  }
+
+  // In the order of the file; what counts as written later waits until then.
+  void pass(std::uint64_t offset) {
     const auto header = pages_.load_header(offset);
     if (format::damage_in(header) != nullptr) return;
     const auto& frame = std::get<format::FrameHeader>(header);
+    const std::uint64_t age = order_.age_of(frame);
+    if (age != offset) {
+      waiting_.emplace(age, frame);
+      return;
+    }
+    look_at(frame);
+    for (auto next = waiting_.begin(); next != waiting_.end() && next->first == offset + 1;
+         next = waiting_.erase(next)) {
+      look_at(next->second);
+    }
+  }
+
+  [[nodiscard]] std::vector<Remains> take() { return std::move(remains_); }
+
+ private:
+  void look_at(const format::FrameHeader& frame) {
     const auto table = table_from_number(frame.table);
     if (frame.kind == FrameKind::kCommit) {
       look_at_commit(frame);
@@ -91,14 +155,11 @@ class Gathering {
     }
   }
 
-  [[nodiscard]] std::vector<Remains> take() { return std::move(remains_); }
-
- private:
-  // Calls `f` with the lost pages of a table that are newer than what stands at `offset`.
+  // Calls `f` with the lost pages of a table that are newer than what was written at `age`.
   template <class F>
-  void each_newer(Table table, std::uint64_t offset, F&& f) {
+  void each_newer(Table table, std::uint64_t age, F&& f) {
     for (const std::size_t i : by_table_[slot(table)]) {
-      if (lost_[i].offset > offset) f(lost_[i], remains_[i]);
+      if (ages_[i] > age) f(lost_[i], remains_[i]);
     }
   }
 
@@ -108,7 +169,7 @@ class Gathering {
     const LeafView leaf(std::get<Page>(loaded).payload());
     const std::string first(leaf.key(0));
     const std::string last(leaf.key(leaf.size() - 1));
-    each_newer(table, frame.own_offset, [&](const LostPage& page, Remains& remains) {
+    each_newer(table, order_.age_of(frame), [&](const LostPage& page, Remains& remains) {
       // Between its first and its last key the leaf has every record there was at its time.
       remains.records.erase(remains.records.lower_bound(first), remains.records.upper_bound(last));
       std::uint64_t content = 0;
@@ -211,7 +272,10 @@ class Gathering {
   }
 
   const store::PageSource& pages_;
+  WrittenOrder order_;
   const std::vector<LostPage>& lost_;
+  std::vector<std::uint64_t> ages_;  // of those
+  std::multimap<std::uint64_t, format::FrameHeader> waiting_;
   std::array<std::vector<std::size_t>, kTableSlots> by_table_;
   std::vector<Remains> remains_;
 };
@@ -221,11 +285,11 @@ class Gathering {
 std::vector<Remains> gather_remains(const store::PageSource& pages, const PlaceSet& frames,
                                     const std::vector<LostPage>& lost,
                                     const ProgressCallback& progress) {
-  Gathering gathering(pages, lost);
-  std::uint64_t newest = 0;
-  for (const LostPage& page : lost) newest = std::max(newest, page.offset);
+  if (lost.empty()) return {};
+  Gathering gathering(pages, frames, lost);
+  const std::uint64_t newest = gathering.end();
   for (std::uint64_t at = frames.next(0); at < newest; at = frames.next(at + format::kAlignBytes)) {
-    gathering.look_at(at);
+    gathering.pass(at);
     if (progress && !progress({"looking for lost records", at, newest}))
       throw Error(ErrorCode::kInterrupted, "interrupted");
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "format/commit.h"
+#include "format/frame.h"
 #include "format/page.h"
 #include "format/record.h"
 #include "lib/operations/scan_places.h"
@@ -58,6 +59,28 @@ class TreeSurvey {
   LeafVisitor on_leaf_;
   std::unordered_set<std::uint64_t> seen_;
   std::vector<LostPage> lost_;
+};
+
+// What is newer than what. Frames stand in the order in which they were written, but for one thing:
+// compacting writes the leaves of a snapshot ahead of the deltas that it folds and that lean on
+// them. These leaves are newer than those deltas.
+class WrittenOrder {
+ public:
+  // Of the frames from `from` on. Memory as the snapshots that were written so.
+  WrittenOrder(const store::PageSource& pages, const PlaceSet& frames, std::uint64_t from);
+
+  // Rises with the time at which the frame at `offset` counts as written: its offset, or that of
+  // the last delta that leans on it or on others of its snapshot, and one more.
+  [[nodiscard]] std::uint64_t age_of(const format::FrameHeader& frame) const;
+  // The same of a leaf that may be damaged.
+  [[nodiscard]] std::uint64_t age_of_leaf(std::uint64_t offset) const;
+
+ private:
+  [[nodiscard]] std::uint64_t age_at(std::uint64_t offset, std::uint64_t home) const;
+
+  const store::PageSource& pages_;
+  const PlaceSet& frames_;
+  std::map<std::uint64_t, std::uint64_t> last_delta_;  // by the home of the leaves it leans on
 };
 
 // What older frames say about one lost page.

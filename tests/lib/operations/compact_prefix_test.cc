@@ -525,6 +525,36 @@ TEST(CompactPrefix, WhereTheSnapshotIsLostItsLeavesAreStillTheNewestWord) {
   EXPECT_EQ(text((*counter)->getText()), "at 6 of a row of saved values");
 }
 
+// A delta that does not lean on the lost leaf says what its records were last.
+TEST(CompactPrefix, WhatAReadableDeltaBehindALostLeafSaysIsTaken) {
+  FileBytes file = compacted(file_with([&](Writer& writer) {
+    for (int i = 0; i < 8; ++i) {
+      Transaction change = writer.begin();
+      // The first delta behind the first snapshot, which the others lean on, has it last.
+      if (i < 2) put_value(change, "v/counter", "at " + std::to_string(i));
+      put_value(change, "v/d" + std::to_string(i), "one of a row of values that were saved");
+      (void)change.commit(i == 0 || i == 7 ? folded() : relaxed());
+    }
+  }));
+  ASSERT_GT(prefixed_in(file), 3U);
+  format::FrameHeader leaf;
+  for (const format::FrameHeader& frame : frames_of(file)) {
+    if (frame.kind != format::FrameKind::kLeaf || frame.table != slot(Table::kValues)) continue;
+    const std::string_view payload = format::as_text(payload_of(file, frame.own_offset));
+    if (payload.find("v/counter") != std::string_view::npos) leaf = frame;
+  }
+  zero_block(file, leaf.own_offset, leaf.frame_bytes());
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  RepairOptions options;
+  options.files = &disk;
+  options.accept_loss = true;
+  (void)repair(kDiskPath, options);
+  const auto counter = read_on(disk).head().get<schema::Value>("v/counter");
+  ASSERT_TRUE(counter);
+  EXPECT_EQ(text((*counter)->getText()), "at 1");
+}
+
 TEST(CompactPrefix, WithParityItIsRepairedToTheBit) {
   RandomRecord random(random_seed());
   const FileBytes file = compacted(saved_one_by_one(random), [](SimulatedDisk& disk) {
