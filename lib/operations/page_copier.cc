@@ -57,8 +57,10 @@ void PageCopier::copy_new_leaves(const Source& from, std::uint64_t offset, const
   const store::Page page = page_at(from, offset, level);
   if (level == 0) {
     const format::LeafView leaf(page.payload());
-    written.push_back({from.table, std::string(leaf.key(0)), std::string(leaf.key(leaf.size() - 1)),
-                       copy_page(from, offset, digest, level).offset});
+    const std::uint64_t place = copy_page(from, offset, digest, level).offset;
+    if (written.size() >= kMaxWritten) return;
+    written.push_back(
+        {from.table, std::string(leaf.key(0)), std::string(leaf.key(leaf.size() - 1)), place});
     return;
   }
   if (!passed_.insert(digest).second) return;

@@ -253,13 +253,9 @@ format::OrDamage<format::Frame> PageSource::load_stored(std::uint64_t offset,
   if (!format::fits(offset, header.frame_bytes(), size_bytes_)) {
     return damage_of(header, DamageKind::kBeyondEnd, "the frame reaches beyond the end");
   }
-  buffer.resize(header.stored_size);
-  io::read_exactly(*file_, {}, offset + format::kFrameHeaderBytes, buffer);
-  if (format::xxh3_128(buffer) != header.payload_hash) {
-    return damage_of(header, DamageKind::kPayloadHash,
-                     "the payload does not hash to what its header says");
-  }
-  return format::Frame{header, buffer};
+  buffer.resize(header.frame_bytes());
+  io::read_exactly(*file_, {}, offset, buffer);
+  return format::check_frame(buffer, header);
 }
 
 std::vector<std::uint64_t> PageSource::prefix_of(std::uint64_t offset) const {
