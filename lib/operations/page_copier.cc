@@ -21,7 +21,8 @@ store::PageSink StagedPages::sink() {
 }
 
 format::Bytes StagedPages::payload(std::uint64_t offset) const {
-  return payloads_.at(offset - kFirst);
+  if (offset - kFirst < payloads_.size()) return payloads_[offset - kFirst];
+  throw Error(ErrorCode::kDamaged, "a page stands at an impossible place", {}, offset);
 }
 
 PageCopier::PageCopier(store::WriterCore& to, int least_level,

@@ -475,7 +475,7 @@ const ScanDamage* Scan::damage_at(std::uint64_t offset) const {
 const LeafFacts* Scan::leaf_at(std::uint64_t offset) const {
   // The first range begins behind the file header, all others at a multiple of their size.
   const std::uint64_t range = offset / kRangeBytes;
-  if (range >= leaves.size()) return nullptr;
+  if (range >= leaves.size() || !format::is_aligned(offset)) return nullptr;
   const std::vector<LeafFacts>& known = leaves[range];
   const std::uint64_t place = offset / format::kAlignBytes;
   const auto found = std::lower_bound(

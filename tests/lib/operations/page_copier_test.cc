@@ -65,6 +65,45 @@ TEST_F(PageCopierTest, WhatIsThereAlreadyIsNotCopiedAgain) {
   EXPECT_EQ(draft_->file_bytes(), end);
 }
 
+TEST_F(PageCopierTest, LeavesThatWereWrittenAheadAreTheTreesOwn) {
+  PageCopier copier(*draft_, 0, [](std::uint64_t) {});
+  std::vector<WrittenLeaf> leaves;
+  copier.copy_leaves(*view_->pages(), staged_, Table::kTasks, tasks(), leaves);
+  const std::uint64_t end = draft_->log().end();
+  std::vector<WrittenLeaf> again;
+  copier.copy_leaves(*view_->pages(), staged_, Table::kTasks, tasks(), again);
+  EXPECT_TRUE(again.empty());
+  EXPECT_EQ(draft_->log().end(), end);
+  const format::RootRef root = copier.copy(*view_->pages(), staged_, Table::kTasks, tasks());
+  EXPECT_EQ(root.digest, tasks().digest);
+  const auto pages = draft_->pages_so_far();
+  store::TreeCursor cursor(*pages, root);
+  cursor.seek({});
+  for (const WrittenLeaf& leaf : leaves) {
+    ASSERT_TRUE(cursor.valid());
+    EXPECT_EQ(cursor.leaf().key(0), leaf.first_key);
+    EXPECT_EQ(cursor.leaf().key(cursor.leaf().size() - 1), leaf.last_key);
+    EXPECT_LT(leaf.offset, end) << "index pages stand behind all of them";
+    cursor.next_leaf();
+  }
+  EXPECT_FALSE(cursor.valid());
+}
+
+// As a forged index page may name one: places of pages in memory, of which there are none.
+TEST_F(PageCopierTest, APageAtAPlaceThatNoFileHasIsDamage) {
+  PageCopier copier(*draft_, 0, [](std::uint64_t) {});
+  for (const std::uint64_t offset : {StagedPages::kFirst, ~std::uint64_t{0}}) {
+    format::RootRef forged = tasks();
+    forged.offset = offset;
+    std::vector<WrittenLeaf> leaves;
+    const auto damaged = [](auto&& f) { return test::error_of(f) == ErrorCode::kDamaged; };
+    EXPECT_TRUE(
+        damaged([&] { (void)copier.copy(*view_->pages(), staged_, Table::kTasks, forged); }));
+    EXPECT_TRUE(damaged(
+        [&] { copier.copy_leaves(*view_->pages(), staged_, Table::kTasks, forged, leaves); }));
+  }
+}
+
 TEST_F(PageCopierTest, APageUnderManyNamesDoesNotMakeTheFileGrowWithoutEnd) {
   PageCopier copier(*draft_, 0, [](std::uint64_t) {});
   format::RootRef forged = tasks();

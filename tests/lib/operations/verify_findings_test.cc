@@ -329,6 +329,15 @@ TEST(VerifyFindings, ALinkToAFrameOfAnotherKind) {
   expect(file, FindingCode::kLink, Verdict::kLossy);
 }
 
+// Found by a fuzzer: what the scan had learned of the leaf was taken for the place beside it.
+TEST(VerifyFindings, ALinkToAPlaceBesideALeaf) {
+  FileBytes file = small_snapshot(40);
+  forge<schema::Index>(file, frame(file, kIndex), [&](schema::Index::Builder index) {
+    index.getOffsets().set(0, index.getOffsets()[0] + 1);
+  });
+  expect(file, FindingCode::kBeyondEnd, Verdict::kLossy);
+}
+
 TEST(VerifyFindings, NoCommitThatCanBeBelieved) {
   FileBytes file = small_snapshot(2);
   // Every commit, and the seal that would say that it was one.
