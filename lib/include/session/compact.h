@@ -10,7 +10,8 @@
 // Deltas that a kept snapshot folds are compressed with its leaves, in which their records stand
 // once more: 32,000 messages saved one by one take 1.6 times their payload, every revision kept.
 // The newest revision and its trees are read in place as before; an older one costs a decompression
-// for each delta over its trees, 256 at most: half a millisecond.
+// for each delta over its trees, 256 at most: half a millisecond. A leaf that is damaged later
+// cannot be put together from these deltas any more: parity protects both.
 //
 // The result is a new file, verified in full before it takes the old one's name: a crash leaves the
 // one or the other, and whoever reads goes on reading what it had open (Reader::refresh finds the
