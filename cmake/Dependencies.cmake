@@ -25,9 +25,8 @@ session_static_library(session_dep_crypto crypto openssl/evp.h)
 target_link_libraries(session_dep_capnp INTERFACE session_dep_kj Threads::Threads)
 target_link_libraries(session_dep_crypto INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
 
-# xxHash stays dynamic: the shared library picks the widest vector unit at run time, the archive
-# does not.
-pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+# Of xxHash only the header is wanted, which holds all of it.
+pkg_check_modules(XXHASH REQUIRED libxxhash)
 
 # ISA-L comes as a shared library only; it too picks its vector unit at run time.
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)

@@ -15,6 +15,7 @@ using wire::Word;
 constexpr std::size_t kPrefixes = 0;
 constexpr std::size_t kKeyEnds = 1;
 constexpr std::size_t kKeys = 2;
+constexpr std::size_t kRecords = 3;
 constexpr std::uint32_t kLeafPointers = 4;
 constexpr std::size_t kCounts = 3;
 constexpr std::size_t kOffsets = 4;
@@ -33,6 +34,10 @@ std::uint32_t shared_prefix(std::string_view first, std::string_view last) {
 // The 8 bytes behind `skip`, so that comparing numbers compares keys.
 std::uint64_t key_prefix(std::string_view key, std::uint32_t skip) {
   std::uint64_t prefix = 0;
+  if (key.size() >= skip + sizeof prefix) {  // nearly always, and then one load
+    std::memcpy(&prefix, key.data() + skip, sizeof prefix);
+    return __builtin_bswap64(prefix);
+  }
   // An empty view may have no address, which memcpy must not be given.
   const std::string_view rest = key.substr(std::min<std::size_t>(skip, key.size()));
   if (rest.empty()) return 0;
@@ -224,7 +229,14 @@ LeafView::LeafView(schema::Leaf::Reader leaf)
     : keys_(leaf),
       prefixes_(wire::numbers<std::uint64_t>(wire::pointers_of(leaf), kPrefixes).data()),
       records_(leaf.getRecords().getAs<capnp::AnyList>().as<capnp::List<capnp::AnyStruct>>()),
-      skip_(leaf.getSkip()) {}
+      skip_(leaf.getSkip()) {
+  const auto lists = wire::pointers_of(leaf);
+  if (wire::is_absent(lists, kRecords)) return;
+  const Word* const tag = &lists[kRecords] + 1 + wire::Pointer{lists[kRecords]}.offset();
+  fixed_ = tag + 1;
+  data_words_ = wire::Pointer{*tag}.data_words();
+  pointers_ = wire::Pointer{*tag}.pointers();
+}
 
 std::uint32_t LeafView::lower_bound(std::string_view key) const {
   return lower_bound_in(keys_, prefixes_, skip_, key);
@@ -234,6 +246,33 @@ std::optional<std::uint32_t> LeafView::find(std::string_view key) const {
   const std::uint32_t at = lower_bound(key);
   if (at == size() || keys_[at] != key) return std::nullopt;
   return at;
+}
+
+RecordSizes::RecordSizes(const LeafView& leaf) : leaf_(leaf) {
+  find_body(0);
+}
+
+std::uint64_t RecordSizes::next() {
+  const std::uint32_t at = at_++;
+  const auto data = wire::without_trailing_zeros(leaf_.data(at));
+  const auto pointers = wire::without_trailing_zeros(leaf_.pointers(at));
+  const std::uint64_t fixed = data.size() + pointers.size();
+  if (at != with_body_) return fixed;
+  const Word* const begin = body_;
+  find_body(at + 1);
+  if (with_body_ < leaf_.size()) return fixed + static_cast<std::uint64_t>(body_ - begin);
+  return fixed + wire::words_of(leaf_.record(at)).body.size();
+}
+
+void RecordSizes::find_body(std::uint32_t from) {
+  for (with_body_ = from; with_body_ < leaf_.size(); ++with_body_) {
+    for (const Word& word : leaf_.pointers(with_body_)) {
+      const wire::Pointer pointer{word};
+      if (pointer.is_hollow()) continue;
+      body_ = &word + 1 + pointer.offset();
+      return;
+    }
+  }
 }
 
 std::vector<std::byte> build_index(std::span<const Child> children, std::uint32_t level) {

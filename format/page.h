@@ -60,6 +60,13 @@ class LeafView {
   [[nodiscard]] std::uint32_t size() const { return keys_.size(); }
   [[nodiscard]] std::string_view key(std::uint32_t i) const { return keys_[i]; }
   [[nodiscard]] RecordView record(std::uint32_t i) const { return records_[i]; }
+  // The two parts of a record as they stand, for who looks at every one: a view costs more.
+  [[nodiscard]] std::span<const wire::Word> data(std::uint32_t i) const {
+    return {fixed_ + std::size_t{i} * (data_words_ + pointers_), data_words_};
+  }
+  [[nodiscard]] std::span<const wire::Word> pointers(std::uint32_t i) const {
+    return {fixed_ + std::size_t{i} * (data_words_ + pointers_) + data_words_, pointers_};
+  }
   // The first position whose key is not below `key`; size() if there is none.
   [[nodiscard]] std::uint32_t lower_bound(std::string_view key) const;
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view key) const;
@@ -69,6 +76,25 @@ class LeafView {
   const std::uint64_t* prefixes_ = nullptr;
   capnp::List<capnp::AnyStruct>::Reader records_;
   std::uint32_t skip_ = 0;
+  const wire::Word* fixed_ = nullptr;  // of the records, one behind the other
+  std::uint32_t data_words_ = 0;
+  std::uint32_t pointers_ = 0;
+};
+
+// canonical_words() of a leaf's records, one after the other. What a record's pointers lead to ends
+// where that of the next one begins, so nothing is followed. `leaf` lives longer.
+class RecordSizes {
+ public:
+  explicit RecordSizes(const LeafView& leaf);
+  [[nodiscard]] std::uint64_t next();
+
+ private:
+  void find_body(std::uint32_t from);
+
+  const LeafView& leaf_;
+  std::uint32_t at_ = 0;
+  std::uint32_t with_body_ = 0;       // the first from at_ on whose pointers lead somewhere
+  const wire::Word* body_ = nullptr;  // and where they do
 };
 
 struct Child {

@@ -160,11 +160,6 @@ const Word* end_of_last(const Word* begin, const Word* end, const Word* otherwis
   return object + (pointer.count() * element_bits(pointer.element()) + 63) / 64;
 }
 
-std::span<const Word> without_trailing_zeros(std::span<const Word> words) {
-  while (!words.empty() && words.back() == 0) words = words.first(words.size() - 1);
-  return words;
-}
-
 // Appends objects in the order of canonical form, each without trailing zeros. False: a pointer
 // that leads to another segment.
 class Copy {

@@ -75,6 +75,11 @@ struct Pointer {
 [[nodiscard]] std::optional<std::string> check_canonical(std::span<const Word> segment,
                                                          std::uint32_t max_nesting = kMaxNesting);
 
+[[nodiscard]] inline std::span<const Word> without_trailing_zeros(std::span<const Word> words) {
+  while (!words.empty() && words.back() == 0) words = words.first(words.size() - 1);
+  return words;
+}
+
 // The pointers of a struct, wherever it stands.
 [[nodiscard]] inline std::span<const Word> pointers_of(capnp::AnyStruct::Reader record) {
   const auto data = record.getDataSection();

@@ -50,13 +50,14 @@ std::optional<LeafFacts> facts_of_sound_leaf(const format::FrameHeader& header,
   const LeafView leaf(payload);
   LeafFacts facts;
   bool is_alone = true;
-  const LeafSums sums =
-      walk_leaf(leaf, format::PageRule(rules.leaf_target_log2, 0),
-                [&](std::uint32_t i, std::string_view, format::RecordView record, bool ends) {
-                  const bool is_last = i + 1 == leaf.size();
-                  if (is_last) facts.ends_page = ends;
-                  is_alone = is_alone && (is_last || !ends) && !store::has_blobs(record);
-                });
+  const format::PageRule rule(rules.leaf_target_log2, 0);
+  const LeafSums sums = walk_leaf(leaf, rule, [&](std::uint32_t i, std::string_view, bool ends) {
+    const bool is_last = i + 1 == leaf.size();
+    if (is_last) facts.ends_page = ends;
+    const auto pointers = leaf.pointers(i);
+    const bool has_blobs = !format::wire::is_absent(pointers, store::kBlobsPointer);
+    is_alone = is_alone && (is_last || !ends) && !has_blobs;
+  });
   if (!is_alone) return std::nullopt;
   const std::string_view first = leaf.key(0);
   const std::string_view last = leaf.key(leaf.size() - 1);
@@ -78,7 +79,7 @@ std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format
                                        const LeafRules& rules) {
   constexpr std::uint64_t kPlaces = std::uint64_t{1} << 32;
   if (header.own_offset / format::kAlignBytes >= kPlaces) return std::nullopt;
-  if (header.table >= kTableSlots || header.table == slot(Table::kBlobs)) return std::nullopt;
+  if (!table_from_number(header.table) || header.table == slot(Table::kBlobs)) return std::nullopt;
   if (store::check_payload(format::FrameKind::kLeaf, header.table, payload)) return std::nullopt;
   try {
     return facts_of_sound_leaf(header, payload, rules);
@@ -101,14 +102,17 @@ bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
 std::uint64_t sum_of_places(Table table, const LeafView& leaf) {
   if (table != Table::kTasks && table != Table::kChildren) return 0;
   std::uint64_t sum = 0;
+  std::string place;
   for (std::uint32_t i = 0; i < leaf.size(); ++i) {
     if (table == Table::kChildren) {
       sum += hash_of(leaf.key(i));
       continue;
     }
     const auto task = leaf.record(i).as<schema::Task>();
-    sum +=
-        hash_of(store::child_key(store::to_string(task.getParent()), task.getRank(), leaf.key(i)));
+    const auto parent = task.getParent();
+    place.clear();
+    store::append_child_key(place, {parent.begin(), parent.size()}, task.getRank(), leaf.key(i));
+    sum += hash_of(place);
   }
   return sum;
 }

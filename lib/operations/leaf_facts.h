@@ -38,25 +38,26 @@ struct LeafSums {
   std::uint64_t content_bytes = 0;
 };
 
-// Calls `on_item(i, key, record, ends)` for each record, `ends`: the rule ends the page after it.
+// Calls `on_item(i, key, ends)` for each record, `ends`: the rule ends the page after it.
 template <class OnItem>
 LeafSums walk_leaf(const format::LeafView& leaf, const format::PageRule& rule, OnItem on_item) {
   LeafSums sums{leaf.size(), 0};
   std::uint64_t size = 0;
+  format::RecordSizes sizes(leaf);
   for (std::uint32_t i = 0; i < leaf.size(); ++i) {
     const std::string_view key = leaf.key(i);
-    const auto record = leaf.record(i);
-    const std::uint64_t words = format::canonical_words(record);
+    const std::uint64_t words = sizes.next();
     const std::uint64_t weight = format::leaf_item_weight(key.size(), words);
     size += weight;
     sums.content_bytes += key.size() + words * sizeof(std::uint64_t);
-    on_item(i, key, record, rule.ends_after(key, weight, size, i + 1));
+    on_item(i, key, rule.ends_after(key, weight, size, i + 1));
   }
   return sums;
 }
 
 // Of the raw payload of a leaf's frame that is sound as bytes; nothing if something is wrong with
-// the leaf, or if only the trees can tell (blobs, and records that refer to them).
+// the leaf, or if only the trees can tell (blobs, and records that refer to
+// them).
 [[nodiscard]] std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header,
                                                      format::Bytes payload, const LeafRules& rules);
 

@@ -20,7 +20,7 @@ using format::DamageKind;
 using format::FrameHeader;
 using format::FrameKind;
 
-constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kReadBytes = std::uint64_t{256} << 10;  // stays in the processor's cache
 constexpr std::uint64_t kRangeBytes = 8 * PlaceSet::kPieceBytes;
 // A range with more would not be read by anybody one by one.
 constexpr std::size_t kMaxStale = 1024;

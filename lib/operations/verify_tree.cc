@@ -180,11 +180,10 @@ bool TreeCheck::visit_leaf(const Expected& page, const store::Page& bytes) {
   const LeafView leaf(bytes.payload());
   if (!check_keys(page, leaf.key(0), leaf.key(leaf.size() - 1))) return false;
   const LeafSums sums =
-      walk_leaf(leaf, leaf_rule_,
-                [&](std::uint32_t i, std::string_view key, format::RecordView record, bool ends) {
-                  check_border(page, ends, i + 1 == leaf.size(), key);
-                  check_record(key, record);
-                });
+      walk_leaf(leaf, leaf_rule_, [&](std::uint32_t i, std::string_view key, bool ends) {
+        check_border(page, ends, i + 1 == leaf.size(), key);
+        check_record(key, leaf.record(i));
+      });
   check_sums(page, {sums.count, sums.content_bytes,
                     format::align_up(format::kFrameHeaderBytes + bytes.stored_size)});
   if (context_.level == VerifyLevel::kFull)

@@ -251,8 +251,8 @@ void write_blobs(DynamicStruct::Builder record, std::vector<LargeField> blobs) {
 
 capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record) {
   const auto pointers = record.getPointerSection();
-  if (pointers.size() == 0 || pointers[0].isNull()) return {};
-  return pointers[0].getAs<capnp::List<schema::BlobRef>>();
+  if (pointers.size() <= kBlobsPointer || pointers[kBlobsPointer].isNull()) return {};
+  return pointers[kBlobsPointer].getAs<capnp::List<schema::BlobRef>>();
 }
 
 bool has_blobs(format::RecordView record) {

@@ -30,6 +30,9 @@ using LoadBlob = std::function<std::vector<std::byte>(const Digest& digest)>;
 [[nodiscard]] std::unique_ptr<capnp::MallocMessageBuilder> move_out_large_fields(
     Table table, format::RecordView record, const StoreBlob& store);
 
+// Of every table's records: the list of what they keep in blobs.
+inline constexpr std::size_t kBlobsPointer = 0;
+
 // What the record keeps in blobs. Whoever forged a file may have written anything into the list.
 [[nodiscard]] capnp::List<schema::BlobRef>::Reader blobs_of(format::RecordView record);
 // True if parts of the record are kept in blobs.

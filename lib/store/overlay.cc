@@ -168,10 +168,18 @@ std::string child_key_prefix(std::string_view parent) {
   return key;
 }
 
+void append_child_key(std::string& to, std::string_view parent, std::int64_t rank,
+                      std::string_view child) {
+  to.reserve(to.size() + kParentLengthBytes + parent.size() + kRankBytes + child.size());
+  format::append_big_endian(to, parent.size(), kParentLengthBytes);
+  to += parent;
+  format::append_big_endian(to, static_cast<std::uint64_t>(rank) ^ kSignBit, kRankBytes);
+  to += child;
+}
+
 std::string child_key(std::string_view parent, std::int64_t rank, std::string_view child) {
-  std::string key = child_key_prefix(parent);
-  format::append_big_endian(key, static_cast<std::uint64_t>(rank) ^ kSignBit, kRankBytes);
-  key += child;
+  std::string key;
+  append_child_key(key, parent, rank, child);
   return key;
 }
 

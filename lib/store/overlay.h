@@ -61,6 +61,8 @@ struct OwnedRun {
 // Key of the `children` table.
 [[nodiscard]] std::string child_key(std::string_view parent, std::int64_t rank,
                                     std::string_view child);
+void append_child_key(std::string& to, std::string_view parent, std::int64_t rank,
+                      std::string_view child);
 [[nodiscard]] std::string child_key_prefix(std::string_view parent);
 struct ChildKey {
   std::string_view parent;

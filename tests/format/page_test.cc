@@ -39,7 +39,9 @@ void expect_sound_leaf(const Payload& payload) {
 void expect_holds(const LeafView& leaf, const Records& records) {
   ASSERT_EQ(leaf.size(), records.size());
   std::uint32_t at = 0;
+  RecordSizes sizes(leaf);
   for (const auto& [key, record] : records) {
+    EXPECT_EQ(sizes.next(), record.words());
     EXPECT_EQ(leaf.key(at), key);
     EXPECT_TRUE(Record(leaf.record(at)) == record);
     // Padding to the widest record of the page is not part of any.
