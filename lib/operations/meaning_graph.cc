@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 #include "lib/operations/meaning_parts.h"
 
@@ -83,6 +85,75 @@ class Circles {
 };
 
 }  // namespace
+
+CircleSearch::Filter::Filter(std::size_t min_bits) : bits_(std::bit_ceil(min_bits)) {}
+
+// A circle rises somewhere and falls somewhere, or is of one task alone. Most sessions name tasks
+// in the order they come up, and are done here.
+void CircleSearch::add(std::uint64_t from, std::uint64_t to, bool is_rising) {
+  constexpr std::size_t kFilterBitsPerEdge = 64;
+  if (found_ || (may_return_ && !may_return_->has(from))) return;
+  (is_rising ? rises_ : falls_) = true;
+  if (from == to) found_ = true;
+  ++count_;
+  if (targets_) {
+    targets_->add(to);
+    return;
+  }
+  edges_.push_back({from, to});
+  if (edges_.size() < most_edges_ || takes_all_) return;
+  targets_.emplace(most_edges_ * kFilterBitsPerEdge);
+  for (const Edge& edge : edges_) targets_->add(edge.to);
+  edges_.clear();
+}
+
+bool CircleSearch::end_round() {
+  if (found_ || !rises_ || !falls_) return false;
+  if (!targets_) {
+    found_ = has_circle(std::move(edges_));
+    return false;
+  }
+  takes_all_ = may_return_ && count_ >= count_before_ - count_before_ / 8;
+  count_before_ = std::exchange(count_, 0);
+  may_return_ = std::exchange(targets_, std::nullopt);
+  return true;
+}
+
+// Edges that begin where none leads to, or lead to where none begins, are dropped as long as that
+// makes the graph a good deal smaller; of a forest nothing stays.
+bool CircleSearch::has_circle(std::vector<Edge> edges) {
+  constexpr std::size_t kBitsPerEdge = 16;
+  for (std::size_t before = 0; before != edges.size() && !edges.empty();) {
+    before = edges.size();
+    Filter begins(before * kBitsPerEdge);
+    Filter ends(before * kBitsPerEdge);
+    for (const Edge& edge : edges) {
+      begins.add(edge.from);
+      ends.add(edge.to);
+    }
+    std::erase_if(edges,
+                  [&](const Edge& edge) { return !ends.has(edge.from) || !begins.has(edge.to); });
+    if (edges.size() > before - before / 8) break;
+  }
+  std::sort(edges.begin(), edges.end(),
+            [](const Edge& a, const Edge& b) { return a.from < b.from; });
+  std::vector<std::uint64_t> nodes;
+  for (const Edge& edge : edges) {
+    if (nodes.empty() || nodes.back() != edge.from) nodes.push_back(edge.from);
+  }
+  std::vector<std::uint32_t> begin = {0};
+  std::vector<std::uint32_t> targets;
+  std::size_t at = 0;
+  for (const std::uint64_t node : nodes) {
+    for (; at < edges.size() && edges[at].from == node; ++at) {
+      const auto to = std::lower_bound(nodes.begin(), nodes.end(), edges[at].to);
+      if (to == nodes.end() || *to != edges[at].to) continue;
+      targets.push_back(static_cast<std::uint32_t>(to - nodes.begin()));
+    }
+    begin.push_back(static_cast<std::uint32_t>(targets.size()));
+  }
+  return !find_circles(begin, targets).empty();
+}
 
 std::vector<std::vector<std::uint32_t>> find_circles(const std::vector<std::uint32_t>& begin,
                                                      const std::vector<std::uint32_t>& edges) {

@@ -60,7 +60,7 @@ class MessageRules {
                           "the message follows one that does not exist: " + std::string(parent)});
     }
     const std::string_view task = text_view(message.getTask());
-    if (!task.empty() && context_.tasks().find(task) == KeyArena::kNone) {
+    if (!task.empty() && !context_.tasks().contains(task)) {
       find(FindingCode::kBrokenReference, key,
            "the message belongs to a task that does not exist: " + std::string(task));
     }
@@ -130,7 +130,7 @@ void check_events(MeaningContext& context) {
     context.advance();
     const auto event = cursor.record().as<schema::Event>();
     const std::string_view task = text_view(event.getTask());
-    if (!task.empty() && context.tasks().find(task) == KeyArena::kNone) {
+    if (!task.empty() && !context.tasks().contains(task)) {
       context.find(FindingCode::kBrokenReference, Table::kEvents, cursor.key(),
                    "the event is about a task that does not exist: " + std::string(task));
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/operations/meaning.h"
+#include "lib/operations/meaning_keys.h"
 #include "session/schema/record.capnp.h"
 
 namespace session::operations {
@@ -39,20 +40,20 @@ class MeaningContext {
  public:
   MeaningContext(const Snapshot& snapshot, const ProgressCallback& progress,
                  const FindingSink& sink)
-      : snapshot_(snapshot), progress_(progress), sink_(sink) {}
+      : snapshot_(snapshot), progress_(progress), sink_(sink), tasks_(snapshot) {}
 
   [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
   void find(FindingCode code, Table table, std::string_view key, std::string message);
   // Throws kInterrupted when the caller wants no more. Once per record.
   void advance();
-  [[nodiscard]] KeyArena& tasks() { return tasks_; }
+  [[nodiscard]] TaskKeys& tasks() { return tasks_; }
 
  private:
   const Snapshot& snapshot_;
   const ProgressCallback& progress_;
   const FindingSink& sink_;
   std::uint64_t records_ = 0;
-  KeyArena tasks_;
+  TaskKeys tasks_;
 };
 
 [[nodiscard]] inline std::string_view text_view(capnp::Text::Reader text) {
@@ -78,6 +79,54 @@ void check_workspace(MeaningContext& context, const std::string& directory);
 // Details that another status would have.
 void check_status(MeaningContext& context, Table table, std::string_view key,
                   schema::TaskStatus status, schema::StatusDetail::Reader detail);
+
+// Asks whether a graph has a circle, in memory that is bounded whatever its size, so that the
+// circles themselves are looked for only where there are any. Nodes are hashes: two with the same
+// one may look like a circle, and never hide one.
+class CircleSearch {
+ public:
+  // So many edges are kept, 8 MiB of them; of more, only a filter of where they lead is.
+  static constexpr std::size_t kMostEdges = std::size_t{1} << 19;
+  explicit CircleSearch(std::size_t most_edges = kMostEdges) : most_edges_(most_edges) {}
+
+  // An edge; all of them, in any order. `is_rising`: the key it leads to lies behind the key it
+  // comes from.
+  void add(std::uint64_t from, std::uint64_t to, bool is_rising);
+  // True: the same edges are wanted once more.
+  [[nodiscard]] bool end_round();
+  [[nodiscard]] bool found() const { return found_; }
+
+ private:
+  struct Edge {
+    std::uint64_t from;
+    std::uint64_t to;
+  };
+  // A set of hashes, which also has some that were not put in.
+  class Filter {
+   public:
+    explicit Filter(std::size_t min_bits);
+    void add(std::uint64_t hash) { bits_[place(hash)] = true; }
+    [[nodiscard]] bool has(std::uint64_t hash) const { return bits_[place(hash)]; }
+
+   private:
+    [[nodiscard]] std::size_t place(std::uint64_t hash) const { return hash & (bits_.size() - 1); }
+    std::vector<bool> bits_;
+  };
+
+  [[nodiscard]] static bool has_circle(std::vector<Edge> edges);
+
+  std::size_t most_edges_;
+  bool rises_ = false;
+  bool falls_ = false;
+  bool found_ = false;
+  std::vector<Edge> edges_;
+  std::uint64_t count_ = 0;           // of this round's edges
+  std::uint64_t count_before_ = 0;    // of the round before
+  bool takes_all_ = false;            // rounds do not help
+  std::optional<Filter> targets_;     // where this round's edges lead, if there are too many
+  std::optional<Filter> may_return_;  // the same of the round before: where else an edge begins
+                                      // is in no circle
+};
 
 // Circles of a graph: every strongly connected part with more than one member or an edge to itself,
 // by the algorithm of Tarjan (1972), without recursion. `begin` has one entry more than there are

@@ -2,6 +2,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/operations/meaning_parts.h"
 
@@ -10,33 +11,96 @@ namespace {
 
 using schema::TaskStatus;
 
+// The circles themselves, of a graph that has some: who is in each, in the order of their keys.
+class CircleReport {
+ public:
+  explicit CircleReport(MeaningContext& context) : context_(context) {
+    each_task([&](std::string_view key, schema::Task::Reader) { keys_.add(key); });
+  }
+
+  void dependencies() {
+    read([&](schema::Task::Reader task) {
+      for (const auto dependency : task.getDependencies()) {
+        if (comes_before(dependency.getType())) add_edge(text_view(dependency.getTarget()));
+      }
+    });
+    report(FindingCode::kDependencyCycle, "depend on each other in a circle");
+  }
+  // Who has one parent at most is in one circle at most.
+  void parents() {
+    read([&](schema::Task::Reader task) { add_edge(text_view(task.getParent())); });
+    report(FindingCode::kParentCycle, "are each other's parents in a circle");
+  }
+
+ private:
+  template <class Visit>
+  void each_task(Visit visit) {
+    for (Cursor cursor = context_.snapshot().cursor(Table::kTasks); cursor.valid(); cursor.next()) {
+      context_.advance();
+      visit(cursor.key(), cursor.record().as<schema::Task>());
+    }
+  }
+
+  template <class AddEdges>
+  void read(AddEdges add_edges) {
+    begin_ = {0};
+    edges_.clear();
+    each_task([&](std::string_view, schema::Task::Reader task) {
+      add_edges(task);
+      begin_.push_back(static_cast<std::uint32_t>(edges_.size()));
+    });
+  }
+
+  void add_edge(std::string_view target) {
+    const std::uint32_t at = keys_.find(target);
+    if (at != KeyArena::kNone) edges_.push_back(at);
+  }
+
+  void report(FindingCode code, const std::string& what) {
+    constexpr std::size_t kShown = 16;
+    for (const auto& circle : find_circles(begin_, edges_)) {
+      std::string text = "the tasks";
+      for (std::size_t i = 0; i < circle.size() && i < kShown; ++i) {
+        text += (i == 0 ? " " : ", ") + std::string(keys_[circle[i]]);
+      }
+      if (circle.size() > kShown) {
+        text += " and " + std::to_string(circle.size() - kShown) + " more";
+      }
+      context_.find(code, Table::kTasks, keys_[circle.front()],
+                    circle.size() == 1
+                        ? "the task refers to itself: " + std::string(keys_[circle[0]])
+                        : text + " " + what);
+    }
+  }
+
+  MeaningContext& context_;
+  KeyArena keys_;
+  std::vector<std::uint32_t> begin_;
+  std::vector<std::uint32_t> edges_;
+};
+
 class TaskRules {
  public:
   explicit TaskRules(MeaningContext& context) : context_(context), keys_(context.tasks()) {}
 
   void run() {
     for (Cursor cursor = context_.snapshot().cursor(Table::kTasks); cursor.valid(); cursor.next()) {
-      keys_.add(cursor.key());
-    }
-    begin_.reserve(keys_.size() + 1);
-    begin_.push_back(0);
-    for (Cursor cursor = context_.snapshot().cursor(Table::kTasks); cursor.valid(); cursor.next()) {
       context_.advance();
-      check(cursor.key(), cursor.record().as<schema::Task>());
-      begin_.push_back(static_cast<std::uint32_t>(edges_.size()));
+      const std::uint64_t hash = TaskKeys::hash_of(cursor.key());
+      keys_.add(cursor.key(), hash);
+      check(cursor.key(), hash, cursor.record().as<schema::Task>());
     }
-    report_circles(find_circles(begin_, edges_), FindingCode::kDependencyCycle,
-                   "depend on each other in a circle");
-    report_parent_circles();
+    keys_.end();
+    report_circles();
   }
 
  private:
-  void check(std::string_view key, schema::Task::Reader task) {
+  void check(std::string_view key, std::uint64_t hash, schema::Task::Reader task) {
     if (task.getTitle().size() == 0 && !has_blob_of(task, "title")) {
       find(FindingCode::kMissingMetadata, key, "the task has no title");
     }
-    check_parent(key, task);
-    check_dependencies(key, task);
+    check_parent(key, hash, task);
+    check_dependencies(key, hash, task);
     if (task.hasStatusDetail()) {
       check_status(context_, Table::kTasks, key, task.getStatus(), task.getStatusDetail());
     }
@@ -50,17 +114,19 @@ class TaskRules {
     return false;
   }
 
-  void check_parent(std::string_view key, schema::Task::Reader task) {
+  void check_parent(std::string_view key, std::uint64_t hash, schema::Task::Reader task) {
     const std::string_view parent = text_view(task.getParent());
-    const std::uint32_t at = parent.empty() ? KeyArena::kNone : keys_.find(parent);
-    parents_.push_back(at);
-    if (!parent.empty() && at == KeyArena::kNone) {
+    if (parent.empty()) return;
+    const std::uint64_t to = TaskKeys::hash_of(parent);
+    if (keys_.contains(parent, to)) {
+      parents_.add(hash, to, key < parent);
+    } else {
       find(FindingCode::kOrphanTask, key,
            "the task's parent does not exist: " + std::string(parent));
     }
   }
 
-  void check_dependencies(std::string_view key, schema::Task::Reader task) {
+  void check_dependencies(std::string_view key, std::uint64_t hash, schema::Task::Reader task) {
     std::set<std::pair<std::string_view, std::uint16_t>> seen;
     for (const auto dependency : task.getDependencies()) {
       const std::string_view target = text_view(dependency.getTarget());
@@ -70,12 +136,12 @@ class TaskRules {
              "the task names the same dependency twice: " + std::string(target));
         continue;
       }
-      const std::uint32_t at = keys_.find(target);
-      if (at == KeyArena::kNone) {
+      const std::uint64_t to = TaskKeys::hash_of(target);
+      if (!keys_.contains(target, to)) {
         find(FindingCode::kMissingDependency, key,
              "the task depends on one that does not exist: " + std::string(target));
       } else if (comes_before(dependency.getType())) {
-        edges_.push_back(at);
+        needs_.add(hash, to, key < target);
       }
     }
   }
@@ -94,32 +160,33 @@ class TaskRules {
              : "the task came to its status before it was created");
   }
 
-  // Who has one parent at most is in one circle at most.
-  void report_parent_circles() {
-    std::vector<std::uint32_t> begin = {0};
-    std::vector<std::uint32_t> edges;
-    for (const std::uint32_t parent : parents_) {
-      if (parent != KeyArena::kNone) edges.push_back(parent);
-      begin.push_back(static_cast<std::uint32_t>(edges.size()));
+  void report_circles() {
+    while (needs_.end_round()) {
+      each_task([&](std::uint64_t hash, std::string_view key, schema::Task::Reader task) {
+        for (const auto dependency : task.getDependencies()) {
+          const std::string_view target = text_view(dependency.getTarget());
+          if (!comes_before(dependency.getType())) continue;
+          needs_.add(hash, TaskKeys::hash_of(target), key < target);
+        }
+      });
     }
-    report_circles(find_circles(begin, edges), FindingCode::kParentCycle,
-                   "are each other's parents in a circle");
+    while (parents_.end_round()) {
+      each_task([&](std::uint64_t hash, std::string_view key, schema::Task::Reader task) {
+        const std::string_view parent = text_view(task.getParent());
+        if (!parent.empty()) parents_.add(hash, TaskKeys::hash_of(parent), key < parent);
+      });
+    }
+    if (!needs_.found() && !parents_.found()) return;
+    CircleReport report(context_);
+    if (needs_.found()) report.dependencies();
+    if (parents_.found()) report.parents();
   }
 
-  void report_circles(const std::vector<std::vector<std::uint32_t>>& circles, FindingCode code,
-                      const std::string& what) {
-    constexpr std::size_t kShown = 16;
-    for (const auto& circle : circles) {
-      std::string text = "the tasks";
-      for (std::size_t i = 0; i < circle.size() && i < kShown; ++i) {
-        text += (i == 0 ? " " : ", ") + std::string(keys_[circle[i]]);
-      }
-      if (circle.size() > kShown) {
-        text += " and " + std::to_string(circle.size() - kShown) + " more";
-      }
-      find(code, keys_[circle.front()],
-           circle.size() == 1 ? "the task refers to itself: " + std::string(keys_[circle[0]])
-                              : text + " " + what);
+  template <class Visit>
+  void each_task(Visit visit) {
+    for (Cursor cursor = context_.snapshot().cursor(Table::kTasks); cursor.valid(); cursor.next()) {
+      context_.advance();
+      visit(TaskKeys::hash_of(cursor.key()), cursor.key(), cursor.record().as<schema::Task>());
     }
   }
 
@@ -128,10 +195,9 @@ class TaskRules {
   }
 
   MeaningContext& context_;
-  KeyArena& keys_;
-  std::vector<std::uint32_t> parents_;  // of each task, by position
-  std::vector<std::uint32_t> begin_;
-  std::vector<std::uint32_t> edges_;
+  TaskKeys& keys_;
+  CircleSearch parents_;
+  CircleSearch needs_;
 };
 
 }  // namespace
@@ -175,7 +241,7 @@ void check_executions(MeaningContext& context) {
     context.advance();
     const auto execution = cursor.record().as<schema::Execution>();
     const std::string_view task = text_view(execution.getTask());
-    if (task.empty() || context.tasks().find(task) == KeyArena::kNone) {
+    if (task.empty() || !context.tasks().contains(task)) {
       context.find(FindingCode::kBrokenReference, Table::kExecutions, cursor.key(),
                    task.empty()
                        ? "the execution names no task"

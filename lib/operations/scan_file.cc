@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "format/bytes.h"
 #include "session/error.h"
 
 namespace session::operations {
@@ -87,6 +88,54 @@ void PatientFile::truncate(std::uint64_t) {
 }
 std::shared_ptr<const io::Mapping> PatientFile::map(std::uint64_t) {
   refuse(path_);
+}
+
+std::size_t ReadAheadFile::read_at(std::uint64_t offset, std::span<std::byte> into) {
+  const Stretch* const held = stretch_with(offset, into.size());
+  if (held == nullptr) return file_->read_at(offset, into);
+  const auto from = held->bytes.begin() + static_cast<std::ptrdiff_t>(offset - held->begin);
+  std::copy_n(from, into.size(), into.begin());
+  return into.size();
+}
+
+const ReadAheadFile::Stretch* ReadAheadFile::stretch_with(std::uint64_t offset,
+                                                          std::uint64_t size) {
+  constexpr std::uint64_t kStretchBytes = std::uint64_t{64} << 10;
+  constexpr std::uint64_t kNearBytes = std::uint64_t{16} << 10;
+  constexpr std::uint32_t kReadsInRow = 6;  // a single look-up reads a header and what is behind it
+  const auto holds = [&](const Stretch& one) {
+    return offset >= one.begin && format::fits(offset - one.begin, size, one.bytes.size());
+  };
+  const auto is_near = [&](std::uint64_t end) {
+    return offset >= end && offset - end < kNearBytes;
+  };
+  Stretch* row = nullptr;  // that goes on here
+  Stretch* oldest = stretches_.data();
+  for (Stretch& one : stretches_) {
+    if (holds(one)) {
+      one.used = ++now_;
+      return &one;
+    }
+    if (!one.bytes.empty() && offset >= one.begin && offset < one.end() + kNearBytes) row = &one;
+    if (one.used < oldest->used) oldest = &one;
+  }
+  in_row_ = is_near(last_) ? in_row_ + 1 : 0;
+  last_ = offset + size;
+  if (size > kStretchBytes || (row == nullptr && in_row_ < kReadsInRow)) return nullptr;
+  Stretch& one = row != nullptr ? *row : *oldest;
+  std::vector<std::byte> bytes = std::move(one.bytes);
+  one.bytes.clear();  // if this throws
+  bytes.resize(kStretchBytes);
+  bytes.resize(file_->read_at(offset, bytes));
+  one = {offset, ++now_, std::move(bytes)};
+  return holds(one) ? &one : nullptr;
+}
+
+void ReadAheadFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  file_->write_at(offset, bytes);
+}
+std::shared_ptr<const io::Mapping> ReadAheadFile::map(std::uint64_t size_bytes) {
+  return file_->map(size_bytes);
 }
 
 }  // namespace session::operations

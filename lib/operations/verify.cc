@@ -47,6 +47,8 @@ class Verification {
     if (has_no_frame_ || !tag_) return unreadable();
     look_at_tail();
     check_frames_and_trees();
+    const bool is_known = search_.head && !search_.damaged_offset;
+    if (options_.level == VerifyLevel::kFull && options_.meaning && is_known) check_meaning();
     report_.findings = 0;
     log_.count_into(report_);
     report_.verdict = verdict();
@@ -262,7 +264,6 @@ class Verification {
     report_.uncovered_bytes = coverage->uncovered_bytes();
     if (options_.level != VerifyLevel::kFull) return;
     for (Finding& finding : coverage->findings()) log_.add(std::move(finding));
-    if (options_.meaning && search_.head && !search_.damaged_offset) check_meaning();
   }
 
   // Without its header nobody knows where the pages of a file should end.
@@ -378,7 +379,8 @@ class Verification {
 
   void check_meaning() {
     try {
-      auto pages = std::make_shared<store::PageSource>(file_, end_, *tag_, true, kPageCacheBytes);
+      auto pages = std::make_shared<store::PageSource>(std::make_shared<ReadAheadFile>(file_), end_,
+                                                       *tag_, true, kPageCacheBytes, false);
       const Snapshot head(
           store::View::open(std::move(pages), header_, search_.head->commit_offset));
       check_session_meaning(head, options_.workspace, options_.progress,

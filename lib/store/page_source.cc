@@ -130,11 +130,13 @@ void CheckedFrames::add(std::uint64_t offset) {
 }
 
 PageSource::PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes,
-                       std::uint64_t file_tag, bool copying, std::size_t cache_bytes)
+                       std::uint64_t file_tag, bool copying, std::size_t cache_bytes,
+                       bool keeps_leaves)
     : file_(std::move(file)),
       size_bytes_(size_bytes),
       file_tag_(file_tag),
       max_cache_bytes_(cache_bytes),
+      keeps_leaves_(keeps_leaves),
       checked_(copying ? 0 : size_bytes) {
   if (!copying) mapping_ = file_->map(size_bytes);
 }
@@ -337,7 +339,7 @@ format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kin
 }
 
 std::optional<Page> PageSource::cached(std::uint64_t offset, FrameKind kind) const {
-  if (max_cache_bytes_ == 0) return std::nullopt;
+  if (!is_kept(kind)) return std::nullopt;
   const std::lock_guard lock(cache_mutex_);
   const auto found = cache_.find(offset);
   if (found == cache_.end() || found->second.kind != kind) return std::nullopt;
@@ -346,7 +348,7 @@ std::optional<Page> PageSource::cached(std::uint64_t offset, FrameKind kind) con
 }
 
 void PageSource::remember(std::uint64_t offset, FrameKind kind, const Page& page) const {
-  if (max_cache_bytes_ == 0) return;
+  if (!is_kept(kind)) return;
   const std::lock_guard lock(cache_mutex_);
   if (cache_.contains(offset)) return;
   cache_bytes_ += page.size_bytes;

@@ -77,9 +77,10 @@ class PageSource {
   // Decompressed or copied pages kept for the next who asks. Bounds memory, nothing else.
   static constexpr std::size_t kCacheBytes = std::size_t{32} << 20;
 
-  // Reads `file` up to `size_bytes`, mapped, or by system calls into memory when `copying`.
+  // Reads `file` up to `size_bytes`, mapped, or by system calls into memory when `copying`. Who
+  // walks whole tables keeps no leaves: none is asked for twice.
   PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes, std::uint64_t file_tag,
-             bool copying, std::size_t cache_bytes = kCacheBytes);
+             bool copying, std::size_t cache_bytes = kCacheBytes, bool keeps_leaves = true);
   ~PageSource();
   PageSource(const PageSource&) = delete;
   PageSource& operator=(const PageSource&) = delete;
@@ -135,11 +136,15 @@ class PageSource {
   // Of this kind; a page of another is as good as none.
   [[nodiscard]] std::optional<Page> cached(std::uint64_t offset, format::FrameKind kind) const;
   void remember(std::uint64_t offset, format::FrameKind kind, const Page& page) const;
+  [[nodiscard]] bool is_kept(format::FrameKind kind) const {
+    return max_cache_bytes_ != 0 && (keeps_leaves_ || kind != format::FrameKind::kLeaf);
+  }
 
   std::shared_ptr<io::File> file_;
   std::uint64_t size_bytes_;
   std::uint64_t file_tag_;
   std::size_t max_cache_bytes_;
+  bool keeps_leaves_;
   std::shared_ptr<const io::Mapping> mapping_;  // null when copying
   mutable CheckedFrames checked_;               // of raw frames, when mapped
   mutable OpenedIndexes opened_;                // of those
