@@ -127,15 +127,9 @@ void Rewriter::collect_difference(const store::View& revision, Changes& into) co
   }
 }
 
-void Rewriter::collect(const store::View& revision, Changes& into) const {
-  const RevisionInfo& info = revision.info();
-  const bool is_next_delta =
-      before_ && info.kind == CommitKind::kDelta && info.parent == before_->revision();
-  if (is_next_delta) {
-    collect_commit(revision, into);
-  } else {
-    collect_difference(revision, into);
-  }
+// A delta upon the revision that was added just before.
+bool Rewriter::follows(const RevisionInfo& info) const {
+  return before_ && info.kind == CommitKind::kDelta && info.parent == before_->revision();
 }
 
 // A blob's record says where its parts stand, so it is made anew with them.
@@ -184,7 +178,12 @@ void Rewriter::add(const Snapshot& snapshot) {
   Changes changes;
   store::CommitRequest request;
   commit(request, [&] {
-    collect(revision, changes);
+    const bool is_next_delta = follows(revision.info());
+    if (is_next_delta) {
+      collect_commit(revision, changes);
+    } else {
+      collect_difference(revision, changes);
+    }
     require_blobs(revision, changes.runs);
     move_blobs(revision, changes);
     mark_lost_checkpoints(revision.info().revision, changes);
@@ -193,7 +192,7 @@ void Rewriter::add(const Snapshot& snapshot) {
     request.message = revision.info().message;
     request.upserts = revision.info().upserts;
     request.erases = revision.info().erases;
-    if (revision.info().kind == CommitKind::kDelta) count_changes(request);
+    if (is_next_delta) count_changes(request);
   });
   before_ = snapshot;
   revisions_.push_back(revision.info().revision);

@@ -62,7 +62,7 @@ class Rewriter {
 
  private:
   struct Changes;
-  void collect(const store::View& revision, Changes& into) const;
+  [[nodiscard]] bool follows(const RevisionInfo& info) const;
   void collect_commit(const store::View& revision, Changes& into) const;
   void collect_difference(const store::View& revision, Changes& into) const;
   void move_blobs(const store::View& revision, Changes& changes);

@@ -134,7 +134,7 @@ TEST_F(CliCompact, VersionsOfATrackerStayWhatTheyWereAndGetSmaller) {
   EXPECT_EQ(tool({"export", last, "--to", "beads"}).out,
             tool({"export", file, "--to", "beads"}).out);
   EXPECT_LT(all.info().file_bytes, before);
-  EXPECT_LT(archived.info().file_bytes, all.info().file_bytes / 2);
+  EXPECT_LT(archived.info().file_bytes, all.info().file_bytes * 2 / 3);
   EXPECT_LE(Reader::open(last).info().file_bytes,
             Reader::open(path("fresh.session")).info().file_bytes * 115 / 100);
 }
