@@ -141,6 +141,12 @@ class Migration {
         makes_files() && (sessions_.size() > 1 || (!output.empty() && is_directory(output)));
     if (into_directory && !output.empty() && !is_directory(output)) {
       refuse_existing(output, options_);
+      if (options_.files != nullptr) {
+        throw Error(ErrorCode::kUsage,
+                    "make this directory first: where files are made elsewhere, "
+                    "none is made for them",
+                    output);
+      }
       new_directory_ = output;
     }
     for (const SessionVersion& session : sessions_) {

@@ -198,14 +198,10 @@ class Repair {
       rewrite_damaged(image_, path, options_, preserved_as(), unsound, report_);
       if (report_.refused || is_clean(path)) return;
       const std::size_t known = unsound.size();
-      if (round < kPatience) {
-        unsound.insert(concerned_.begin(), concerned_.end());
-        unsound.erase(report_.revision);
-      }
+      if (round < kPatience) unsound.insert(concerned_.begin(), concerned_.end());
       if (unsound.size() == known) {
         const std::vector<std::uint64_t> all = revisions_in(path);
         unsound.insert(all.begin(), all.end());
-        unsound.erase(report_.revision);
       }
       if (unsound.size() == known) throw_unclean();
       files_.remove(path);
@@ -213,14 +209,19 @@ class Repair {
     }
   }
 
+  // As far as they can be listed.
   [[nodiscard]] std::vector<std::uint64_t> revisions_in(const std::string& path) const {
     ReaderOptions reading;
     reading.files = options_.files;
     std::vector<std::uint64_t> revisions;
-    Reader::open(path, reading).head().history([&](const RevisionInfo& info) {
-      revisions.push_back(info.revision);
-      return true;
-    });
+    try {
+      Reader::open(path, reading).head().history([&](const RevisionInfo& info) {
+        revisions.push_back(info.revision);
+        return true;
+      });
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged) throw;
+    }
     return revisions;
   }
 

@@ -45,6 +45,10 @@ void TreeSurvey::visit(LostPage page) {
     return;
   }
   const Page& bytes = std::get<Page>(loaded);
+  if (bytes.table != slot(page.table)) {
+    lost_.push_back(std::move(page));
+    return;
+  }
   if (page.level == 0) {
     if (on_leaf_) on_leaf_(bytes);
     return;

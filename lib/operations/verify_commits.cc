@@ -84,7 +84,10 @@ void CommitCheck::lose_commit(std::uint64_t offset, const Damage& damage) {
 // A delta may be compressed with frames that are lost: then these are the damage, and what is
 // behind it needs them. Its number, which nobody can read any more, stands in the next trees.
 void CommitCheck::lose_unread(std::uint64_t offset, const Damage& damage) {
-  lose_parent(context_.pages.header(offset).home);
+  const auto header = context_.pages.load_header(offset);
+  if (format::damage_in(header) == nullptr) {
+    lose_parent(std::get<format::FrameHeader>(header).home);
+  }
   const std::vector<std::uint64_t> prefix = lost_prefix_of(offset);
   if (prefix.empty()) {
     lose_commit(offset, damage);
@@ -244,6 +247,8 @@ void CommitCheck::check_chain(const LoadedCommit& commit) {
 // What needs a feature stands behind a snapshot that says so.
 void CommitCheck::check_codec(const LoadedCommit& commit) {
   if (!newest_trees_ || newest_trees_->has_prefixes) return;
+  // Its own may be lost.
+  if (commit.reader.getTreesOffset() != newest_trees_->commit_offset) return;
   if (context_.pages.header(commit.offset).codec != format::Codec::kZstdPrefix) return;
   find(FindingCode::kCommitField, FindingEffect::kRestorable, commit,
        "the commit is compressed with a prefix, which its trees do not say");

@@ -64,7 +64,7 @@ struct MigrateOptions {
   bool dry_run = false;    // do and check everything, put nothing in place
   ProgressCallback progress;
   // Where session files are made and get their names; null: the machine's own. Directories, read
-  // or made, are always the machine's own.
+  // or made, are always the machine's own, so session files go into none that is new then.
   io::FileSystem* files = nullptr;
 };
 

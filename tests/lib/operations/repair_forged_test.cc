@@ -136,37 +136,69 @@ TEST(RepairForged, AReferenceToABlobThatIsNowhereIsTakenOut) {
   EXPECT_EQ((*message)->getBlobs().size(), 0U);
 }
 
-TEST(RepairForged, ARevisionThatContradictsItsOwnRecordsIsLeftOut) {
+// A checkpoint, `deeds_behind` commits behind it, and its record naming another revision.
+FileBytes with_a_wrong_checkpoint(int deeds_behind, std::uint64_t& made) {
   SimulatedDisk disk;
   Writer writer = create_on(disk);
   Transaction change = writer.begin();
-  put_value(change, "a/1", "value");
+  put_value(change, "a/0", "value");
   (void)change.commit(folded());
-  const std::uint64_t made = writer.checkpoint({}).revision;
-  Transaction more = writer.begin();
-  put_value(more, "a/2", "value");
-  (void)more.commit(folded());
+  made = writer.checkpoint({}).revision;
+  for (int i = 1; i <= deeds_behind; ++i) {
+    Transaction more = writer.begin();
+    put_value(more, "a/" + std::to_string(i), "value");
+    (void)more.commit(folded());
+  }
   writer.close();
   FileBytes file = disk.contents(kDiskPath);
-  // The first leaf of the table is the checkpoint's: its record now names another revision.
-  bool found = false;
   for (const FramePlace& place : frames_in(file)) {
     const auto table = format::load<std::uint16_t>(format::Bytes(file), place.offset + 6);
-    if (place.kind != kLeaf || table != slot(Table::kCheckpoints) || found) continue;
+    if (place.kind != kLeaf || table != slot(Table::kCheckpoints)) continue;
     forge<schema::Leaf>(file, place.offset, [&](schema::Leaf::Builder leaf) {
       auto records = leaf.getRecords().getAs<capnp::List<schema::Checkpoint>>();
       EXPECT_EQ(records[0].getRevision(), made);
       records[0].setRevision(made - 1);
     });
-    found = true;
+    return file;
   }
-  ASSERT_TRUE(found);
+  ADD_FAILURE() << "no checkpoint";
+  return file;
+}
 
+TEST(RepairForged, ARevisionThatContradictsItsOwnRecordsIsLeftOut) {
+  for (const int deeds_behind : {0, 1}) {
+    std::uint64_t made = 0;
+    const FileBytes file = with_a_wrong_checkpoint(deeds_behind, made);
+    SimulatedDisk disk;
+    const RepairReport report = repaired(disk, file);
+    const bool is_listed = std::any_of(report.lost.begin(), report.lost.end(),
+                                       [&](const LostItem& item) { return item.revision == made; });
+    EXPECT_TRUE(is_listed) << deeds_behind;
+    EXPECT_EQ(read_on(disk).head().size(Table::kValues).count,
+              static_cast<std::uint64_t>(deeds_behind) + 1);
+  }
+}
+
+TEST(RepairForged, APageThatSaysAnotherTableIsWrittenAnewForItsOwn) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  Transaction change = writer.begin();
+  put_task(change, "t-1", {.title = "a task", .parent = {}, .rank = 1});
+  put_value(change, "a/1", "value");
+  (void)change.commit(folded());
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  for (const FramePlace& place : frames_in(file)) {
+    const auto table = format::load<std::uint16_t>(format::Bytes(file), place.offset + 6);
+    if (place.kind != kLeaf || table != slot(Table::kTasks)) continue;
+    format::store(std::span(file), place.offset + 6, std::uint16_t{99});
+    reseal_file(file);
+  }
   const RepairReport report = repaired(disk, file);
-  const bool is_listed = std::any_of(report.lost.begin(), report.lost.end(),
-                                     [&](const LostItem& item) { return item.revision == made; });
-  EXPECT_TRUE(is_listed);
-  EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 2U);
+  EXPECT_EQ(report.verdict, RepairVerdict::kRestored);
+  const Snapshot head = read_on(disk).head();
+  EXPECT_TRUE(head.find(Table::kTasks, "t-1"));
+  EXPECT_EQ(head.size(Table::kValues).count, 1U);
 }
 
 }  // namespace

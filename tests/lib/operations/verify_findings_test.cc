@@ -596,6 +596,15 @@ TEST(VerifyFindings, DamageThatNoRevisionNeedsIsRepairable) {
   EXPECT_EQ(read_on(disk).head().revision(), 2U);
 }
 
+TEST(VerifyFindings, QuickFindsADeltaWhoseHeaderIsDamaged) {
+  FileBytes file = many_deltas(6);
+  const std::size_t delta = frame(file, kCommit, -3);  // no later one vouches for it
+  file.at(delta + 9) ^= std::byte{1};
+  const Verified quick = verify_bytes(file, VerifyLevel::kQuick);
+  EXPECT_TRUE(quick.has(FindingCode::kHeaderHash)) << quick.text();
+  EXPECT_NE(quick.report.verdict, Verdict::kClean);
+}
+
 TEST(VerifyFindings, QuickLooksAtTheHeadAndItsIndexPagesOnly) {
   FileBytes file = small_snapshot(60);
   flip_bit(file, (frame(file, kIndex) + 70) * 8);
