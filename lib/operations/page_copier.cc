@@ -13,6 +13,17 @@ using format::FrameHeader;
 using format::FrameKind;
 using format::RootRef;
 
+namespace {
+
+void require_each_once(const store::PageSource& from, std::uint64_t bytes) {
+  if (bytes <= from.size_bytes()) return;
+  throw Error(ErrorCode::kDamaged,
+              "pages are referred to under several digests; `sessiontool verify --full` says "
+              "where");
+}
+
+}  // namespace
+
 store::PageSink StagedPages::sink() {
   return [this](FrameKind, format::Bytes payload) {
     payloads_.emplace_back(payload.begin(), payload.end());
@@ -43,12 +54,12 @@ RootRef PageCopier::copy(const store::PageSource& from, const StagedPages& stage
 void PageCopier::copy_leaves(const store::PageSource& from, const StagedPages& staged, Table table,
                              const RootRef& root, std::vector<WrittenLeaf>& written) {
   passed_.clear();
+  passed_bytes_ = 0;
   if (root.empty()) return;
   copy_new_leaves({from, staged, table}, root.offset, root.digest, root.level, written);
 }
 
-// An index page that was copied or passed has no new leaves below it: so each is looked at once,
-// whatever somebody forged.
+// An index page that was copied or passed has no new leaves below it: so each is looked at once.
 void PageCopier::copy_new_leaves(const Source& from, std::uint64_t offset, const Digest& digest,
                                  std::uint32_t level, std::vector<WrittenLeaf>& written) {
   if (places_[slot(from.table)].contains(digest)) return;
@@ -65,6 +76,7 @@ void PageCopier::copy_new_leaves(const Source& from, std::uint64_t offset, const
     return;
   }
   if (!passed_.insert(digest).second) return;
+  if (offset < StagedPages::kFirst) pass(from.file, from.file.header(offset).frame_bytes());
   const format::IndexView index = store::open_index(page, offset, level);
   for (std::uint32_t i = 0; i < index.size(); ++i) {
     const format::Child child = index.child(i);
@@ -74,6 +86,7 @@ void PageCopier::copy_new_leaves(const Source& from, std::uint64_t offset, const
 
 void PageCopier::pack_all_but(const store::PageSource& from, const format::Roots& newest) {
   plain_.emplace();
+  passed_bytes_ = 0;
   for (const RootRef& root : newest) {
     if (root.level != 0) note_index_pages(from, root.offset, root.digest, root.level);
   }
@@ -83,6 +96,7 @@ void PageCopier::note_index_pages(const store::PageSource& from, std::uint64_t o
                                   const Digest& digest, std::uint32_t level) {
   if (level == 0 || !plain_->insert(digest).second) return;
   const store::Page page = from.fetch(offset, FrameKind::kIndex);
+  pass(from, from.header(offset).frame_bytes());
   const format::IndexView index = store::open_index(page, offset, level);
   for (std::uint32_t i = 0; i < index.size(); ++i) {
     const format::Child child = index.child(i);
@@ -169,12 +183,16 @@ FrameHeader PageCopier::copy_frame(const store::PageSource& from, std::uint64_t 
 // small file a large one.
 void PageCopier::count(const store::PageSource& from, std::uint64_t bytes) {
   copied_bytes_ += bytes;
-  if (copied_bytes_ > from.size_bytes()) {
-    throw Error(ErrorCode::kDamaged,
-                "pages are referred to under several digests; `sessiontool verify --full` says "
-                "where");
-  }
+  require_each_once(from, copied_bytes_);
   copied_(bytes);
+}
+
+// Nor is an index page looked at twice in one walk: many names for one page on each of many levels
+// would make that the product of all.
+void PageCopier::pass(const store::PageSource& from, std::uint64_t bytes) {
+  passed_bytes_ += bytes;
+  require_each_once(from, passed_bytes_);
+  copied_(0);
 }
 
 FrameHeader PageCopier::append(FrameKind kind, Table table, format::Bytes payload, int level) {

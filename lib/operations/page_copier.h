@@ -95,12 +95,14 @@ class PageCopier {
   format::FrameHeader copy_frame(const store::PageSource& from, std::uint64_t offset,
                                  format::FrameKind kind, Table table);
   void count(const store::PageSource& from, std::uint64_t bytes);
+  void pass(const store::PageSource& from, std::uint64_t bytes);
   format::FrameHeader append(format::FrameKind kind, Table table, format::Bytes payload, int level);
 
   store::WriterCore& to_;
   int least_level_;
   std::function<void(std::uint64_t)> copied_;
   std::uint64_t copied_bytes_ = 0;
+  std::uint64_t passed_bytes_ = 0;  // of index pages, in one walk
   std::array<std::unordered_map<Digest, Place, DigestHash>, kTableSlots> places_;
   std::unordered_set<Digest, DigestHash> passed_;                // index pages, by copy_leaves()
   std::optional<std::unordered_set<Digest, DigestHash>> plain_;  // index pages, see pack_all_but()

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "format/page.h"
 #include "lib/store/view.h"
 #include "tests/support/disk_session.h"
 #include "tests/support/records.h"
@@ -117,6 +118,50 @@ TEST_F(PageCopierTest, APageUnderManyNamesDoesNotMakeTheFileGrowWithoutEnd) {
   };
   EXPECT_EQ(test::error_of(copy_under_many_names), ErrorCode::kDamaged);
   EXPECT_LE(draft_->file_bytes(), 2 * view_->pages()->size_bytes());
+}
+
+// One page on each level, and that under many names.
+TEST_F(PageCopierTest, PagesUnderManyNamesOnEachLevelAreNotLookedAtWithoutEnd) {
+  constexpr std::uint64_t kTag = 7;
+  constexpr std::uint32_t kNames = 6;
+  constexpr std::uint32_t kLevels = 14;
+  store::TreeCursor first(*view_->pages(), tasks());
+  first.seek({});
+  const format::Record record(first.record());
+  const format::LeafItem item{first.key(), record.view()};
+  std::vector<std::byte> file(format::kFileHeaderBytes);
+  const auto append = [&](format::FrameKind kind, const std::vector<std::byte>& payload) {
+    return format::append_frame(file, 0, kind, 0, kTag, payload, 0, slot(Table::kTasks));
+  };
+  format::FrameHeader below = append(format::FrameKind::kLeaf, format::build_leaf({&item, 1}));
+  for (std::uint32_t level = 1; level <= kLevels; ++level) {
+    std::vector<format::Child> children(kNames);
+    for (std::uint32_t i = 0; i < kNames; ++i) {
+      children[i].key = test::numbered("t", i);
+      children[i].count = 1;
+      children[i].offset = below.own_offset;
+      children[i].stored_size = below.stored_size;
+      children[i].digest[0] = std::byte(i);
+      children[i].digest[1] = std::byte(level);
+    }
+    below = append(format::FrameKind::kIndex, format::build_index(children, level));
+  }
+  disk_.put("/d/forged.session", file);
+  const store::PageSource forged(disk_.open("/d/forged.session", io::OpenMode::kRead), file.size(),
+                                 kTag, true);
+  format::Roots roots{};
+  roots[slot(Table::kTasks)] = {kLevels, below.stored_size, below.own_offset, 1, 0, 0, {}};
+  std::uint64_t told = 0;
+  PageCopier copier(*draft_, 0, [&](std::uint64_t) { ++told; });
+  std::vector<WrittenLeaf> leaves;
+  EXPECT_EQ(test::error_of([&] { copier.pack_all_but(forged, roots); }), ErrorCode::kDamaged);
+  EXPECT_EQ(test::error_of([&] {
+              copier.copy_leaves(forged, staged_, Table::kTasks, roots[slot(Table::kTasks)],
+                                 leaves);
+            }),
+            ErrorCode::kDamaged);
+  EXPECT_GT(told, 0U) << "who waits may break it off";
+  EXPECT_LT(told, 4 * file.size() / format::kFrameHeaderBytes);
 }
 
 TEST_F(PageCopierTest, APageOfAnotherTableIsRefused) {
