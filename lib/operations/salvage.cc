@@ -71,21 +71,56 @@ void TreeSurvey::visit(LostPage page) {
   }
 }
 
+namespace {
+
+// Whether leaves that stand before a commit, behind `home`, belong to trees that come behind it: a
+// delta that stands on trees from before them did not bring them. One that stands on trees behind
+// them does so where the commit of these is lost.
+bool is_folded_later(format::Bytes payload, std::uint64_t home) {
+  const auto commit = format::read_root<schema::Commit>(payload);
+  return !commit.hasTrees() && commit.getTreesOffset() <= home;
+}
+
+}  // namespace
+
 WrittenOrder::WrittenOrder(const store::PageSource& pages, const PlaceSet& frames,
                            std::uint64_t from)
     : pages_(pages), frames_(frames) {
+  std::optional<std::uint64_t> home;  // of the leaves written last
   for (std::uint64_t at = frames.next(from); at != PlaceSet::kNone;
        at = frames.next(at + format::kAlignBytes)) {
-    const auto commit = pages.load_header(at);
-    if (format::damage_in(commit) != nullptr) continue;
-    if (std::get<format::FrameHeader>(commit).codec != format::Codec::kZstdPrefix) continue;
-    for (const std::uint64_t place : pages.prefix_of(at)) {
-      const auto header = pages.load_header(place);
-      if (format::damage_in(header) != nullptr) continue;
-      const auto& frame = std::get<format::FrameHeader>(header);
-      if (frame.kind == FrameKind::kLeaf) last_delta_[frame.home] = at;
+    const auto header = pages.load_header(at);
+    if (format::damage_in(header) != nullptr) continue;
+    const auto& frame = std::get<format::FrameHeader>(header);
+    if (frame.kind == FrameKind::kLeaf) home = frame.home;
+    if (frame.kind != FrameKind::kCommit) continue;
+    if (const auto leant_on = home_of_leaves_below(frame)) {
+      home = leant_on;
+      last_delta_[*home] = at;
+    } else if (home) {
+      const auto loaded = pages.load(at, FrameKind::kCommit);
+      if (format::damage_in(loaded) != nullptr) continue;
+      if (is_folded_later(std::get<Page>(loaded).payload(), *home)) {
+        last_delta_[*home] = at;
+      } else {
+        home.reset();
+      }
     }
   }
+}
+
+// The home of the leaves that a delta is compressed with.
+std::optional<std::uint64_t> WrittenOrder::home_of_leaves_below(
+    const format::FrameHeader& commit) const {
+  if (commit.codec != format::Codec::kZstdPrefix) return std::nullopt;
+  std::optional<std::uint64_t> home;
+  for (const std::uint64_t place : pages_.prefix_of(commit.own_offset)) {
+    const auto header = pages_.load_header(place);
+    if (format::damage_in(header) != nullptr) continue;
+    const auto& frame = std::get<format::FrameHeader>(header);
+    if (frame.kind == FrameKind::kLeaf) home = frame.home;
+  }
+  return home;
 }
 
 std::uint64_t WrittenOrder::age_at(std::uint64_t offset, std::uint64_t home) const {

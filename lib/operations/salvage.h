@@ -69,18 +69,20 @@ class WrittenOrder {
   // Of the frames from `from` on. Memory as the snapshots that were written so.
   WrittenOrder(const store::PageSource& pages, const PlaceSet& frames, std::uint64_t from);
 
-  // Rises with the time at which the frame at `offset` counts as written: its offset, or that of
-  // the last delta that leans on it or on others of its snapshot, and one more.
+  // Rises with the time at which the frame counts as written: its offset, or, of a leaf that was
+  // written ahead, that of the last delta before its snapshot, and one more.
   [[nodiscard]] std::uint64_t age_of(const format::FrameHeader& frame) const;
   // The same of a leaf that may be damaged.
   [[nodiscard]] std::uint64_t age_of_leaf(std::uint64_t offset) const;
 
  private:
+  [[nodiscard]] std::optional<std::uint64_t> home_of_leaves_below(
+      const format::FrameHeader& commit) const;
   [[nodiscard]] std::uint64_t age_at(std::uint64_t offset, std::uint64_t home) const;
 
   const store::PageSource& pages_;
   const PlaceSet& frames_;
-  std::map<std::uint64_t, std::uint64_t> last_delta_;  // by the home of the leaves it leans on
+  std::map<std::uint64_t, std::uint64_t> last_delta_;  // by the home of the leaves before it
 };
 
 // What older frames say about one lost page.

@@ -525,6 +525,58 @@ TEST(CompactPrefix, WhereTheSnapshotIsLostItsLeavesAreStillTheNewestWord) {
   EXPECT_EQ(text((*counter)->getText()), "at 6 of a row of saved values");
 }
 
+// So are they where the last deltas before that snapshot have nothing to lean on.
+TEST(CompactPrefix, ALeafWrittenAheadIsNewerThanADeltaThatLeansOnNothing) {
+  RandomRecord random(random_seed());
+  const auto noise = [&] {
+    std::string bytes(3000, 0);
+    for (char& byte : bytes) byte = static_cast<char>(random.number());
+    return bytes;
+  };
+  const auto put_bytes = [](Transaction& change, std::string_view key, const std::string& bytes) {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<schema::Value>().setBytes(
+        {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()});
+    change.upsert(key, message.getRoot<schema::Value>().asReader());
+  };
+  std::string last;
+  FileBytes file = compacted(file_with([&](Writer& writer) {
+    for (int i = 1; i <= 7; ++i) {
+      Transaction change = writer.begin();
+      if (i >= 6) {
+        last = noise();
+        put_bytes(change, "v/k", last);
+      } else {
+        put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
+      }
+      (void)change.commit(relaxed());
+    }
+    Transaction change = writer.begin();
+    put_value(change, "v/other", "the last");
+    (void)change.commit(folded());
+  }));
+  const auto frames = frames_of(file);
+  std::vector<format::FrameHeader> commits;
+  std::copy_if(frames.begin(), frames.end(), std::back_inserter(commits),
+               [](const auto& frame) { return frame.kind == format::FrameKind::kCommit; });
+  ASSERT_TRUE(is_prefixed(commits[commits.size() - 4]));
+  ASSERT_FALSE(is_prefixed(commits[commits.size() - 3]));
+  for (const std::size_t back : {1U, 2U}) {
+    const format::FrameHeader& lost = commits[commits.size() - back];
+    zero_block(file, lost.own_offset, lost.frame_bytes());
+  }
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  RepairOptions options;
+  options.files = &disk;
+  options.accept_loss = true;
+  (void)repair(kDiskPath, options);
+  const auto value = read_on(disk).head().get<schema::Value>("v/k");
+  ASSERT_TRUE(value);
+  const auto bytes = (*value)->getBytes();
+  EXPECT_TRUE(std::ranges::equal(bytes.asChars(), last));
+}
+
 // A delta that does not lean on the lost leaf says what its records were last.
 TEST(CompactPrefix, WhatAReadableDeltaBehindALostLeafSaysIsTaken) {
   FileBytes file = compacted(file_with([&](Writer& writer) {
