@@ -30,12 +30,17 @@ ZSTD_DCtx* decompressor() {
   return context.get();
 }
 
+// Of calls that can only fail for want of memory.
+void require_done(std::size_t result) {
+  if (ZSTD_isError(result) != 0) throw std::bad_alloc();
+}
+
 // A prefix is raw bytes whatever they look like, and forgotten behind the frame.
 std::size_t compress_behind(Bytes prefix, Bytes raw, int level, std::span<std::byte> out) {
   ZSTD_CCtx* const context = compressor();
-  ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
-  ZSTD_CCtx_refPrefix(context, prefix.data(), prefix.size());
+  require_done(ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters));
+  require_done(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level));
+  require_done(ZSTD_CCtx_refPrefix(context, prefix.data(), prefix.size()));
   return ZSTD_compress2(context, out.data(), out.size(), raw.data(), raw.size());
 }
 
@@ -51,9 +56,13 @@ std::optional<std::vector<std::byte>> compress(Bytes raw, int level, Bytes prefi
   return out;
 }
 
+bool is_one_frame(Bytes stored) {
+  return ZSTD_findFrameCompressedSize(stored.data(), stored.size()) == stored.size();
+}
+
 bool decompress(Bytes stored, std::span<std::byte> out, Bytes prefix) {
   ZSTD_DCtx* const context = decompressor();
-  if (!prefix.empty()) ZSTD_DCtx_refPrefix(context, prefix.data(), prefix.size());
+  if (!prefix.empty()) require_done(ZSTD_DCtx_refPrefix(context, prefix.data(), prefix.size()));
   const std::size_t size =
       ZSTD_decompressDCtx(context, out.data(), out.size(), stored.data(), stored.size());
   return ZSTD_isError(size) == 0 && size == out.size();

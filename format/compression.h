@@ -22,7 +22,11 @@ inline constexpr int kPrefixLevel = 6;
 
 // Exactly `raw_size` bytes into `out`; false if the input is not that. `raw_size` is bounded by the
 // caller (kMaxPayloadBytes): the stream's own idea of its size is not believed. Another prefix than
-// the one it was compressed with may give other bytes and is not noticed here.
+// the one it was compressed with may give other bytes and is not noticed here. zstd reads any
+// number of frames, and forgets the prefix behind the first.
 [[nodiscard]] bool decompress(Bytes stored, std::span<std::byte> out, Bytes prefix = {});
+
+// Whether that is the length of one zstd frame; what it holds is not looked at.
+[[nodiscard]] bool is_one_frame(Bytes stored);
 
 }  // namespace session::format

@@ -15,12 +15,17 @@ Damage damage(const Frame& frame, DamageKind kind, std::string detail) {
 }
 
 // Leaves and commits only, and none that leans on others itself: so no chain has to be followed.
-bool may_be_leant_on(const FrameHeader& header) {
+bool has_form_to_lean_on(const FrameHeader& header) {
   const bool has_kind = header.kind == FrameKind::kLeaf || header.kind == FrameKind::kCommit;
   return has_kind && header.codec != Codec::kZstdPrefix;
 }
 
 }  // namespace
+
+bool may_be_leant_on(const FrameHeader& header) {
+  return has_form_to_lean_on(header) && header.raw_size <= kMaxPrefixBytes &&
+         header.stored_size <= kMaxPrefixBytes;
+}
 
 bool Prefix::add(std::uint64_t offset, Bytes payload) {
   if (offsets.size() >= kMaxPrefixFrames || payload.size() > kMaxPrefixBytes - bytes.size()) {
@@ -75,20 +80,24 @@ OrDamage<PrefixedPayload> read_prefixed(const Frame& frame) {
 OrDamage<Prefix> read_prefix(const Frame& frame, const PrefixedPayload& payload,
                              const FrameLoader& load) {
   Prefix prefix;
+  std::size_t stored_bytes = 0;
   for (const std::uint64_t offset : payload.offsets) {
     std::vector<std::byte> bytes;
     const OrDamage<Frame> loaded = load(offset, bytes);
     if (const Damage* found = damage_in(loaded)) return *found;
     const Frame& other = std::get<Frame>(loaded);
-    if (!may_be_leant_on(other.header)) {
+    if (!has_form_to_lean_on(other.header)) {
       return damage(frame, DamageKind::kLink,
                     "the payload leans on the frame at offset " + std::to_string(offset) +
                         ", which is none to lean on");
     }
-    if (other.header.raw_size > kMaxPrefixBytes - prefix.bytes.size()) {
+    // What is stored may be more than what it holds, and has to be read and hashed all the same.
+    if (other.header.raw_size > kMaxPrefixBytes - prefix.bytes.size() ||
+        other.header.stored_size > kMaxPrefixBytes - stored_bytes) {
       return damage(frame, DamageKind::kLink,
                     "the payload leans on more bytes than a reader has to hold");
     }
+    stored_bytes += other.header.stored_size;
     std::vector<std::byte> unpacked;
     const OrDamage<Bytes> raw = raw_payload(other, unpacked);
     if (const Damage* found = damage_in(raw)) return *found;
@@ -99,6 +108,9 @@ OrDamage<Prefix> read_prefix(const Frame& frame, const PrefixedPayload& payload,
 
 OrDamage<Bytes> unpack_behind(const Frame& frame, const PrefixedPayload& payload, Bytes prefix,
                               std::vector<std::byte>& buffer) {
+  if (!is_one_frame(payload.packed)) {
+    return damage(frame, DamageKind::kCompression, "the payload is more or less than a zstd frame");
+  }
   buffer.resize(frame.header.raw_size);
   if (!decompress(payload.packed, buffer, prefix)) {
     return damage(frame, DamageKind::kCompression,

@@ -45,6 +45,10 @@ using FrameLoader =
 
 [[nodiscard]] OrDamage<PrefixedPayload> read_prefixed(const Frame& frame);
 
+// Whether others may lean on a frame, by its header: a leaf or a commit that leans on none itself,
+// neither stored nor raw larger than a whole prefix. A loader that asks first reads no more.
+[[nodiscard]] bool may_be_leant_on(const FrameHeader& header);
+
 // The frames that `frame`, which is described by `payload`, names. The damage is that of one of
 // them, where it is theirs.
 [[nodiscard]] OrDamage<Prefix> read_prefix(const Frame& frame, const PrefixedPayload& payload,

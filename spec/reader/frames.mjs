@@ -152,8 +152,14 @@ export class FrameFile {
       );
       offsets.push(offset);
     }
-    const prefix = Buffer.concat(offsets.map((offset) => this.leantOn(offset, fail)));
-    fail(prefix.length <= numbers.maxPrefix, 'link', 'a payload that leans on too many bytes');
+    const leantOn = offsets.map((offset) => this.leantOn(offset, fail));
+    const storedBytes = leantOn.reduce((sum, { storedSize }) => sum + storedSize, 0);
+    const prefix = Buffer.concat(leantOn.map(({ payload }) => payload));
+    fail(
+      Math.max(prefix.length, storedBytes) <= numbers.maxPrefix,
+      'link',
+      'a payload that leans on too many bytes',
+    );
     const whole = decompressed(behindPrefix(stored.subarray(packedAt), prefix, frame), {
       offset: frame.offset,
       rawSize: prefix.length + frame.rawSize,
@@ -167,7 +173,7 @@ export class FrameFile {
     return payload;
   }
 
-  // The raw payload of a frame that another one leans on.
+  // A frame that another one leans on, with its raw payload.
   leantOn(offset, fail) {
     const { stored, ...frame } = this.storedFrame(offset);
     fail(
@@ -175,7 +181,8 @@ export class FrameFile {
       'link',
       `a payload that leans on the frame at offset ${offset}, which is none to lean on`,
     );
-    return frame.codec === codecs.none ? stored : decompressed(stored, frame);
+    const payload = frame.codec === codecs.none ? stored : decompressed(stored, frame);
+    return { storedSize: stored.length, payload };
   }
 
   // A frame with its payload as it stands in the file.

@@ -48,6 +48,8 @@ export function behindPrefix(packed, prefix, { rawSize, offset }) {
   const fail = (condition, message) => ensure(condition, 'compression', offset, message);
   const begin = beginOfBlocks(packed, fail);
   const end = endOfBlocks(packed, begin, fail);
+  const checksumSize = (packed[4] & 0x04) !== 0 ? 4 : 0;
+  fail(end + checksumSize === packed.length, 'more or less than one zstd frame');
   const header = Buffer.alloc(9);
   header.writeUInt32LE(kMagic, 0);
   header[4] = kDescriptor;

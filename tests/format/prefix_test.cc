@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "format/compression.h"
 #include "tests/support/seed.h"
 
 namespace session::format {
@@ -29,6 +30,16 @@ DamageKind damage_of(const OrDamage<T>& result) {
   const Damage* damage = damage_in(result);
   EXPECT_NE(damage, nullptr);
   return damage != nullptr ? damage->kind : DamageKind::kMagic;
+}
+
+// A zstd frame that holds nothing, behind what stands there, up to `size` bytes in all.
+void fill_up(std::vector<std::byte>& stored, std::size_t size) {
+  constexpr std::uint32_t kSkippable = 0x184d2a50;
+  constexpr std::size_t kHead = 8;
+  const std::size_t at = stored.size();
+  stored.resize(size);
+  store(stored, at, kSkippable);
+  store(stored, at + sizeof kSkippable, static_cast<std::uint32_t>(size - at - kHead));
 }
 
 // A file of a leaf, a commit, a seal and a delta that leans on the first two.
@@ -157,6 +168,42 @@ TEST_F(PrefixedFile, LeansOnNoMoreBytesThanAReaderHasToHold) {
   EXPECT_EQ(damage_in(unpacked_at(delta_at_)), nullptr);
   EXPECT_FALSE(prefix_of({{leaf_at_, leaf_}}).add(large_at, large));
   EXPECT_EQ(with<std::uint64_t>(kFirstAt, leaf_at_), DamageKind::kLink) << "a larger one";
+}
+
+// What zstd stores may be larger than what it holds.
+TEST_F(PrefixedFile, LeansOnNoMoreStoredBytesThanAReaderHasToHash) {
+  const std::vector<std::byte> zeros(4000);
+  for (const bool is_too_much : {false, true}) {
+    auto stored = compress(zeros, kLevel).value();
+    fill_up(stored, kMaxPrefixBytes - other_.size() + (is_too_much ? 1 : 0));
+    FrameHeader header;
+    header.codec = Codec::kZstd;
+    header.table = 2;
+    header.stored_size = static_cast<std::uint32_t>(stored.size());
+    header.raw_size = static_cast<std::uint32_t>(zeros.size());
+    header.payload_hash = xxh3_128(stored);
+    const std::uint64_t at = append_stored_frame(file_, 0, 0, kTag, {header, stored}).own_offset;
+    EXPECT_TRUE(may_be_leant_on(std::get<Frame>(load(at)).header)) << "alone";
+    const Prefix prefix = prefix_of({{other_at_, other_}, {at, zeros}});
+    delta_at_ = file_.size();
+    append_frame(file_, 0, FrameKind::kCommit, 0, kTag, payload_, 0, 0, &prefix);
+    const auto raw = unpacked_at(delta_at_);
+    EXPECT_EQ(damage_in(raw) != nullptr, is_too_much);
+    if (is_too_much) {
+      EXPECT_EQ(damage_of(raw), DamageKind::kLink);
+    }
+  }
+  FrameHeader header = std::get<Frame>(load(leaf_at_)).header;
+  header.stored_size = kMaxPrefixBytes + 1;
+  EXPECT_FALSE(may_be_leant_on(header));
+}
+
+// A reader without dictionaries sees the first frame only.
+TEST_F(PrefixedFile, ThePayloadIsOneZstdFrameAndNothingElse) {
+  const Frame frame = std::get<Frame>(load(delta_at_));
+  std::vector<std::byte> stored(frame.stored.begin(), frame.stored.end());
+  fill_up(stored, stored.size() + 20);
+  EXPECT_EQ(damage_of(unpacked({frame.header, stored})), DamageKind::kCompression);
 }
 
 // Sound frames all of them, but others than those it was made from.
