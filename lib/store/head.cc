@@ -47,16 +47,23 @@ class FrameReader {
     const auto frame = load(header.own_offset, stored);
     if (format::damage_in(frame) != nullptr) return std::nullopt;
     std::vector<std::byte> raw;
-    const auto decoded =
-        format::unpack(std::get<format::Frame>(frame), raw,
-                       [this](std::uint64_t offset, std::vector<std::byte>& bytes) {
-                         return load(offset, bytes);
-                       });
+    const auto decoded = unpack(std::get<format::Frame>(frame), raw);
     if (format::damage_in(decoded) != nullptr) return std::nullopt;
     const Bytes bytes = std::get<Bytes>(decoded);
     if (check_payload(header.kind, header.table, bytes, header.codec)) return std::nullopt;
     if (header.codec == format::Codec::kNone) return std::vector(bytes.begin(), bytes.end());
     return raw;
+  }
+
+  // Whether the frame is sound itself and cannot be unpacked for what it leans on.
+  [[nodiscard]] bool leans_on_damage(const FrameHeader& header) const {
+    if (header.codec != format::Codec::kZstdPrefix) return false;
+    std::vector<std::byte> stored;
+    const auto frame = load(header.own_offset, stored);
+    if (format::damage_in(frame) != nullptr) return false;
+    std::vector<std::byte> raw;
+    const auto decoded = unpack(std::get<format::Frame>(frame), raw);
+    return format::damage_in(decoded) != nullptr;
   }
 
   // XXH3-128 of [begin, end).
@@ -96,6 +103,23 @@ class FrameReader {
   }
 
  private:
+  [[nodiscard]] format::OrDamage<Bytes> unpack(const format::Frame& frame,
+                                               std::vector<std::byte>& raw) const {
+    return format::unpack(frame, raw, [this](std::uint64_t offset, std::vector<std::byte>& bytes) {
+      return load_leant_on(offset, bytes);
+    });
+  }
+
+  // The search asks this for thousands of commits: what none may lean on is not even read.
+  [[nodiscard]] format::OrDamage<format::Frame> load_leant_on(
+      std::uint64_t offset, std::vector<std::byte>& buffer) const {
+    const auto found = header(offset);
+    if (!found || !format::may_be_leant_on(*found)) {
+      return format::Damage{offset, 0, format::DamageKind::kLink, "no frame to lean on"};
+    }
+    return load(offset, buffer);
+  }
+
   // A whole frame, its bytes in `buffer`.
   [[nodiscard]] format::OrDamage<format::Frame> load(std::uint64_t offset,
                                                      std::vector<std::byte>& buffer) const {
@@ -169,9 +193,12 @@ bool pass_parity(io::File& file, const std::string& path, std::uint64_t tag, std
 
 // A seal vouches for its commit, and so does a parity group: what was sealed or protected was on
 // the disk, so it can be no torn tail. True if the last frame of the file, or the first one behind
-// the commit at `at`, whose own header may be unreadable, is one of them.
+// the commit at `at`, whose own header may be unreadable, is one of them; or if that commit is
+// sound and only what it leans on is not.
 bool was_vouched_for(const FrameReader& frames, std::uint64_t at,
                      const std::optional<FrameHeader>& commit, const FrameHeader& last) {
+  // Such commits are written by whoever syncs a whole file before it gets its name.
+  if (commit && frames.leans_on_damage(*commit)) return true;
   if (last.kind == FrameKind::kParity && last.home == at) return true;
   std::optional<FrameHeader> next;
   if (commit) {
@@ -275,9 +302,9 @@ Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag) 
   if (search.damaged_offset) {
     throw Error(
         ErrorCode::kDamaged,
-        "the last commit of this file is damaged, and what stands behind it says that it "
-        "was whole once; older revisions stand before it: `sessiontool verify` says what is "
-        "damaged",
+        "the last commit of this file, or what it is compressed with, is damaged, and what is left "
+        "says that it was whole once; older revisions stand before it: `sessiontool verify` says "
+        "what is damaged",
         path, *search.damaged_offset);
   }
   if (!search.head) {

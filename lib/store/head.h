@@ -31,14 +31,14 @@ struct Head {
 // What a search for the head comes to, for those who go on behind damage.
 struct HeadSearch {
   std::optional<Head> head;  // the newest commit that can be believed
-  // A newer one that a seal vouches for and that is bad: the file is damaged, and `head` is not
-  // what it should show.
+  // A newer one that is bad and was on the disk, for a seal or parity says so, or for it is sound
+  // and what it leans on is not: the file is damaged, and `head` is not what it should show.
   std::optional<std::uint64_t> damaged_offset;
 };
 [[nodiscard]] HeadSearch search_head(io::File& file, const std::string& path,
                                      std::uint64_t file_tag);
 
-// Throws kDamaged if no commit can be believed, or if the one a seal vouches for is bad.
+// Throws kDamaged if no commit can be believed, or if a newer one was on the disk and is bad.
 [[nodiscard]] Head find_head(io::File& file, const std::string& path, std::uint64_t file_tag);
 
 // Whether a search could find another head than `known`: false if nothing was written behind it.

@@ -1,7 +1,7 @@
 // Section 13: the newest commit one may believe, found from the end of the file.
 
 import { SessionError } from './errors.mjs';
-import { kinds, unlessDamaged } from './frames.mjs';
+import { codecs, kinds, unlessDamaged } from './frames.mjs';
 import { xxh3of128 } from './hashes.mjs';
 import { openMessage } from './message.mjs';
 import * as numbers from './numbers.mjs';
@@ -68,8 +68,16 @@ function frameBehind(file, candidate) {
   return undefined;
 }
 
-// Whether something behind a candidate says that it was on the disk.
+// Whether a candidate is sound itself and cannot be unpacked for what it leans on.
+function leansOnDamage(file, candidate) {
+  const frame = unlessDamaged(() => file.storedFrame(candidate));
+  if (frame?.kind !== kinds.commit || frame.codec !== codecs.zstdPrefix) return false;
+  return unlessDamaged(() => file.frame(candidate)) === undefined;
+}
+
+// Whether something that is left says that it was on the disk.
 function isVouchedFor(file, candidate, found) {
+  if (leansOnDamage(file, candidate)) return true;
   const behind = frameBehind(file, candidate);
   if (behind?.kind === kinds.seal && isSealOf(file, behind.offset, candidate)) return true;
   return [behind, found].some((frame) => frame?.kind === kinds.parity && frame.home === candidate);
@@ -86,7 +94,7 @@ function newestBelievable(file, written) {
     if (candidate !== 0 && isVouchedFor(file, candidate, found)) {
       throw new SessionError(
         'damaged',
-        'the last commit is damaged, and what stands behind it says that it was whole once',
+        'the last commit, or what it leans on, is damaged, and what is left says that it was whole once',
         { offset: candidate },
       );
     }
