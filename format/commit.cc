@@ -9,7 +9,7 @@
 namespace session::format {
 namespace {
 
-// What a file may use beyond what every reader of format 2.0 knows, and the version that reads it.
+// What a file may use that not every reader of format 2.0 knows, and the version that reads it.
 struct KnownFeature {
   std::string_view name;
   const char* since;
@@ -159,11 +159,15 @@ bool has_feature(schema::Trees::Reader trees, std::string_view name) {
   return false;
 }
 
-void write_feature(schema::Trees::Builder trees, std::string_view name) {
-  auto feature = trees.initFeatures(1)[0];
-  feature.setName(capnp::Text::Reader(name.data(), name.size()));
-  feature.setSince(find_known(name)->since);
-  feature.setIsRequired(true);
+void write_features(schema::Trees::Builder trees, std::initializer_list<std::string_view> names) {
+  auto features = trees.initFeatures(static_cast<std::uint32_t>(names.size()));
+  std::uint32_t at = 0;
+  for (const std::string_view name : names) {
+    auto feature = features[at++];
+    feature.setName(capnp::Text::Reader(name.data(), name.size()));
+    feature.setSince(find_known(name)->since);
+    feature.setIsRequired(true);
+  }
 }
 
 void refuse_unknown_features(schema::Trees::Reader trees) {

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/checksum.h"
@@ -51,8 +53,8 @@ void write_roots(schema::Trees::Builder trees, const Roots& roots);
 // That deltas behind the trees may be compressed with a prefix (format/prefix.h).
 inline constexpr std::string_view kPrefixFeature = "zstd-prefix";
 [[nodiscard]] bool has_feature(schema::Trees::Reader trees, std::string_view name);
-// As one that is required.
-void write_feature(schema::Trees::Builder trees, std::string_view name);
+// All that these trees use, as required ones.
+void write_features(schema::Trees::Builder trees, std::initializer_list<std::string_view> names);
 
 // Throws kNewerVersion and names the feature and the version that has it, if the file needs one
 // that this version does not know; unknown features that are not required are passed over.

@@ -80,7 +80,7 @@ class Salvage {
       commits_.push_back(info);
       if (commit.reader.hasTrees()) trees_ = {at, format::read_roots(commit.reader.getTrees())};
     }
-    if (!unread.empty() && trees_) name_unread(unread);
+    if (!unread.empty() && trees_) name_unread(std::move(unread));
   }
 
   // And the one before it, which it names as its home, if that was lost.
@@ -91,7 +91,8 @@ class Salvage {
   }
 
   // A commit that cannot be read does not say its number; the newest trees list it.
-  void name_unread(const std::vector<std::uint64_t>& places) {
+  void name_unread(std::vector<std::uint64_t> places) {
+    std::sort(places.begin(), places.end());  // a forged home may lie anywhere
     TreeSurvey survey(*pages_, [&](const Page& page) {
       const format::LeafView leaf(page.payload());
       for (std::uint32_t i = 0; i < leaf.size(); ++i) {

@@ -374,7 +374,7 @@ CommitResult WriterCore::commit_snapshot(CommitRequest& request) {
   trees.setWriter(written_by_.c_str());
   const auto header = format::encode(header_);
   trees.setHeader({reinterpret_cast<const kj::byte*>(header.data()), header.size()});
-  if (has_prefixes_) format::write_feature(trees, format::kPrefixFeature);
+  if (has_prefixes_) format::write_features(trees, {format::kPrefixFeature});
   std::vector<std::byte> payload = format::canonical_payload(commit.asReader());
 
   CommitResult result;
