@@ -1,6 +1,7 @@
 #include "lib/operations/meaning_keys.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace session::operations {
 namespace {
@@ -14,15 +15,19 @@ constexpr std::uint64_t kFreeLookups = 256;
 
 }  // namespace
 
-TaskKeys::TaskKeys(const Snapshot& snapshot, std::uint64_t max_slots) : snapshot_(snapshot) {
+TaskKeys::TaskKeys(const Snapshot& snapshot, std::uint64_t max_slots)
+    : snapshot_(snapshot), max_slots_(max_slots) {
   const std::uint64_t tasks = std::min(snapshot.count(Table::kTasks), max_slots);
   slots_.resize(std::min(tasks + tasks / 2, max_slots) + kMaxProbes);
   lookups_left_ = kFreeLookups + tasks / kTasksPerLookup;
 }
 
+std::uint64_t TaskKeys::places() const {
+  return slots_.size() - kMaxProbes + 1;
+}
+
 std::size_t TaskKeys::first_slot(std::uint64_t hash) const {
-  const std::uint64_t places = slots_.size() - kMaxProbes + 1;
-  return static_cast<std::size_t>((hash >> 32) * places >> 32);
+  return static_cast<std::size_t>((hash >> 32) * places() >> 32);
 }
 
 bool TaskKeys::has(std::uint64_t hash) const {
@@ -33,7 +38,20 @@ bool TaskKeys::has(std::uint64_t hash) const {
   return false;
 }
 
+// The root may count fewer tasks than there are.
+void TaskKeys::grow() {
+  const std::uint64_t wanted = std::min<std::uint64_t>(slots_.size() * 2, max_slots_ + kMaxProbes);
+  if (wanted <= slots_.size()) return;
+  const std::vector<std::uint64_t> before =
+      std::exchange(slots_, std::vector<std::uint64_t>(wanted));
+  used_ = 0;
+  for (const std::uint64_t hash : before) {
+    if (hash != 0) put(hash);
+  }
+}
+
 void TaskKeys::put(std::uint64_t hash) {
+  if (used_ >= places() / 3 * 2 + 1) grow();
   const std::size_t first = first_slot(hash);
   for (std::size_t i = first; i < first + kMaxProbes; ++i) {
     if (slots_[i] == (hash | 1)) return;

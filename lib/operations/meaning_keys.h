@@ -34,12 +34,15 @@ class TaskKeys {
   [[nodiscard]] bool contains(std::string_view key) { return contains(key, hash_of(key)); }
 
  private:
+  [[nodiscard]] std::uint64_t places() const;  // where a hash may come first
   [[nodiscard]] std::size_t first_slot(std::uint64_t hash) const;
   [[nodiscard]] bool has(std::uint64_t hash) const;
   void put(std::uint64_t hash);
+  void grow();
   [[nodiscard]] bool look_up(std::string_view key, std::uint64_t hash);
 
   const Snapshot& snapshot_;
+  std::uint64_t max_slots_;
   std::vector<std::uint64_t> slots_;  // linear probing; 0 is an empty one
   // The last ones, whose slots are on their way from memory; 0: none.
   std::array<std::uint64_t, 8> pending_{};

@@ -339,8 +339,9 @@ format::OrDamage<Page> PageSource::read_copy(std::uint64_t offset, FrameKind kin
 }
 
 std::optional<Page> PageSource::cached(std::uint64_t offset, FrameKind kind) const {
-  if (!is_kept(kind)) return std::nullopt;
+  if (max_cache_bytes_ == 0) return std::nullopt;
   const std::lock_guard lock(cache_mutex_);
+  if (is_last_leaf_only(kind)) return last_leaf_at_ == offset ? last_leaf_ : std::nullopt;
   const auto found = cache_.find(offset);
   if (found == cache_.end() || found->second.kind != kind) return std::nullopt;
   ages_.splice(ages_.end(), ages_, found->second.age);
@@ -348,8 +349,13 @@ std::optional<Page> PageSource::cached(std::uint64_t offset, FrameKind kind) con
 }
 
 void PageSource::remember(std::uint64_t offset, FrameKind kind, const Page& page) const {
-  if (!is_kept(kind)) return;
+  if (max_cache_bytes_ == 0) return;
   const std::lock_guard lock(cache_mutex_);
+  if (is_last_leaf_only(kind)) {
+    last_leaf_at_ = offset;
+    last_leaf_ = page;
+    return;
+  }
   if (cache_.contains(offset)) return;
   cache_bytes_ += page.size_bytes;
   ages_.push_back(offset);

@@ -78,7 +78,7 @@ class PageSource {
   static constexpr std::size_t kCacheBytes = std::size_t{32} << 20;
 
   // Reads `file` up to `size_bytes`, mapped, or by system calls into memory when `copying`. Who
-  // walks whole tables keeps no leaves: none is asked for twice.
+  // walks whole tables keeps the last leaf alone: only look-ups on the way come back to one.
   PageSource(std::shared_ptr<io::File> file, std::uint64_t size_bytes, std::uint64_t file_tag,
              bool copying, std::size_t cache_bytes = kCacheBytes, bool keeps_leaves = true);
   ~PageSource();
@@ -136,8 +136,8 @@ class PageSource {
   // Of this kind; a page of another is as good as none.
   [[nodiscard]] std::optional<Page> cached(std::uint64_t offset, format::FrameKind kind) const;
   void remember(std::uint64_t offset, format::FrameKind kind, const Page& page) const;
-  [[nodiscard]] bool is_kept(format::FrameKind kind) const {
-    return max_cache_bytes_ != 0 && (keeps_leaves_ || kind != format::FrameKind::kLeaf);
+  [[nodiscard]] bool is_last_leaf_only(format::FrameKind kind) const {
+    return !keeps_leaves_ && kind == format::FrameKind::kLeaf;
   }
 
   std::shared_ptr<io::File> file_;
@@ -153,6 +153,8 @@ class PageSource {
   mutable std::unordered_map<std::uint64_t, CachedPage> cache_;
   mutable std::list<std::uint64_t> ages_;  // oldest first
   mutable std::size_t cache_bytes_ = 0;
+  mutable std::uint64_t last_leaf_at_ = 0;
+  mutable std::optional<Page> last_leaf_;  // where they are not kept
   // Deltas beside each other lean on the same frames.
   mutable std::shared_ptr<const format::Prefix> last_prefix_;
 };

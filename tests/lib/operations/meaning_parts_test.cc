@@ -100,6 +100,31 @@ TEST(TaskKeys, KnowEveryTaskAndNoOther) {
   }
 }
 
+// A forged root may count one task and have many: each of those that did not fit would be a
+// look-up.
+TEST(TaskKeys, KnowMoreTasksThanTheRootCounts) {
+  test::SimulatedDisk disk;
+  {
+    Writer writer = test::create_on(disk);
+    auto change = writer.begin();
+    test::task(change, "only");
+    (void)change.commit();
+    writer.close();
+  }
+  const Snapshot snapshot = test::read_on(disk).head();
+  TaskKeys known(snapshot);
+  std::vector<std::string> keys;
+  for (int i = 1000; i < 5000; ++i) keys.push_back("t" + std::to_string(i));
+  for (const std::string& key : keys) known.add(key, TaskKeys::hash_of(key));
+  known.end();
+  const std::size_t calls = disk.calls();
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(known.contains(key)) << key;
+    ASSERT_FALSE(known.contains(key + "x")) << key;
+  }
+  EXPECT_EQ(disk.calls(), calls);
+}
+
 TEST(ReadAheadFile, GivesTheBytesOfTheFile) {
   RandomRecord random(test::random_seed());
   test::SimulatedDisk disk;

@@ -546,6 +546,31 @@ TEST(HostileTree, ALookUpCostsItsLevelsWhateverThePagesSay) {
   EXPECT_TRUE(cursor.valid());
 }
 
+TEST(PageSource, ReadsALeafOnceForLookUpsInARowThoughItKeepsNone) {
+  test::SimulatedDisk disk;
+  const std::shared_ptr<io::File> file = disk.open("/pages", io::OpenMode::kCreateNew);
+  const Record record = RandomRecord(7).value(20);
+  std::vector<std::byte> out(format::kFileHeaderBytes);
+  std::vector<std::uint64_t> places;
+  for (const std::string_view key : {"k", "l"}) {
+    const std::vector<format::LeafItem> items = {{key, record.view()}};
+    places.push_back(
+        format::append_frame(out, 0, FrameKind::kLeaf, 0, kTag, format::build_leaf(items), 0, 2)
+            .own_offset);
+  }
+  file->write_at(0, out);
+  const PageSource pages(file, out.size(), kTag, true, PageSource::kCacheBytes, false);
+  for (const std::uint64_t place : places) {
+    const Page first = pages.fetch(place, FrameKind::kLeaf);
+    const std::size_t calls = disk.calls();
+    EXPECT_EQ(pages.fetch(place, FrameKind::kLeaf).data, first.data);
+    EXPECT_EQ(disk.calls(), calls);
+  }
+  const std::size_t calls = disk.calls();
+  (void)pages.fetch(places[0], FrameKind::kLeaf);
+  EXPECT_GT(disk.calls(), calls);
+}
+
 TEST_F(Tree, CursorsSeekToTheFirstKeyNotBelow) {
   TreeFile tree(kSmall);
   Changes records;
