@@ -92,28 +92,31 @@ CircleSearch::Filter::Filter(std::size_t min_bits) : bits_(std::bit_ceil(min_bit
 // in the order they come up, and are done here.
 void CircleSearch::add(std::uint64_t from, std::uint64_t to, bool is_rising) {
   constexpr std::size_t kFilterBitsPerEdge = 64;
-  if (found_ || (may_return_ && !may_return_->has(from))) return;
+  if (may_have_one_ || (may_return_ && !may_return_->has(from))) return;
   (is_rising ? rises_ : falls_) = true;
-  if (from == to) found_ = true;
+  if (from == to) may_have_one_ = true;
   ++count_;
   if (targets_) {
     targets_->add(to);
     return;
   }
   edges_.push_back({from, to});
-  if (edges_.size() < most_edges_ || takes_all_) return;
+  if (edges_.size() < most_edges_) return;
   targets_.emplace(most_edges_ * kFilterBitsPerEdge);
   for (const Edge& edge : edges_) targets_->add(edge.to);
   edges_.clear();
 }
 
 bool CircleSearch::end_round() {
-  if (found_ || !rises_ || !falls_) return false;
+  if (may_have_one_ || !rises_ || !falls_) return false;
   if (!targets_) {
-    found_ = has_circle(std::move(edges_));
+    may_have_one_ = has_circle(std::move(edges_));
     return false;
   }
-  takes_all_ = may_return_ && count_ >= count_before_ - count_before_ / 8;
+  if (may_return_ && count_ >= count_before_ - count_before_ / 8) {
+    may_have_one_ = true;  // rounds do not help
+    return false;
+  }
   count_before_ = std::exchange(count_, 0);
   may_return_ = std::exchange(targets_, std::nullopt);
   return true;

@@ -80,12 +80,14 @@ void check_workspace(MeaningContext& context, const std::string& directory);
 void check_status(MeaningContext& context, Table table, std::string_view key,
                   schema::TaskStatus status, schema::StatusDetail::Reader detail);
 
-// Asks whether a graph has a circle, in memory that is bounded whatever its size, so that the
-// circles themselves are looked for only where there are any. Nodes are hashes: two with the same
-// one may look like a circle, and never hide one.
+// Asks whether a graph may have a circle, in memory that is bounded whatever its size, so that the
+// circles themselves are looked for, in memory that is not, only where there may be any. "No" is
+// certain. "Yes" is but for hashes, which the nodes are, unless more edges than can be kept are
+// left and do not become fewer.
 class CircleSearch {
  public:
-  // So many edges are kept, 8 MiB of them; of more, only a filter of where they lead is.
+  // So many edges are kept, 8 MiB of them, and to search through these takes twice as much again;
+  // of more, only a filter of where they lead is.
   static constexpr std::size_t kMostEdges = std::size_t{1} << 19;
   explicit CircleSearch(std::size_t most_edges = kMostEdges) : most_edges_(most_edges) {}
 
@@ -94,7 +96,7 @@ class CircleSearch {
   void add(std::uint64_t from, std::uint64_t to, bool is_rising);
   // True: the same edges are wanted once more.
   [[nodiscard]] bool end_round();
-  [[nodiscard]] bool found() const { return found_; }
+  [[nodiscard]] bool may_have_one() const { return may_have_one_; }
 
  private:
   struct Edge {
@@ -118,11 +120,10 @@ class CircleSearch {
   std::size_t most_edges_;
   bool rises_ = false;
   bool falls_ = false;
-  bool found_ = false;
+  bool may_have_one_ = false;
   std::vector<Edge> edges_;
   std::uint64_t count_ = 0;           // of this round's edges
   std::uint64_t count_before_ = 0;    // of the round before
-  bool takes_all_ = false;            // rounds do not help
   std::optional<Filter> targets_;     // where this round's edges lead, if there are too many
   std::optional<Filter> may_return_;  // the same of the round before: where else an edge begins
                                       // is in no circle

@@ -11,7 +11,8 @@ namespace {
 
 using schema::TaskStatus;
 
-// The circles themselves, of a graph that has some: who is in each, in the order of their keys.
+// The circles themselves, of a graph that may have some: who is in each, in the order of their
+// keys.
 class CircleReport {
  public:
   explicit CircleReport(MeaningContext& context) : context_(context) {
@@ -47,6 +48,10 @@ class CircleReport {
     edges_.clear();
     each_task([&](std::string_view, schema::Task::Reader task) {
       add_edges(task);
+      // Any number of references may be the same one.
+      const auto first = edges_.begin() + begin_.back();
+      std::sort(first, edges_.end());
+      edges_.erase(std::unique(first, edges_.end()), edges_.end());
       begin_.push_back(static_cast<std::uint32_t>(edges_.size()));
     });
   }
@@ -163,9 +168,10 @@ class TaskRules {
   void report_circles() {
     while (needs_.end_round()) {
       each_task([&](std::uint64_t hash, std::string_view key, schema::Task::Reader task) {
+        std::set<std::string_view> seen;
         for (const auto dependency : task.getDependencies()) {
           const std::string_view target = text_view(dependency.getTarget());
-          if (!comes_before(dependency.getType())) continue;
+          if (!comes_before(dependency.getType()) || !seen.insert(target).second) continue;
           needs_.add(hash, TaskKeys::hash_of(target), key < target);
         }
       });
@@ -176,10 +182,10 @@ class TaskRules {
         if (!parent.empty()) parents_.add(hash, TaskKeys::hash_of(parent), key < parent);
       });
     }
-    if (!needs_.found() && !parents_.found()) return;
+    if (!needs_.may_have_one() && !parents_.may_have_one()) return;
     CircleReport report(context_);
-    if (needs_.found()) report.dependencies();
-    if (parents_.found()) report.parents();
+    if (needs_.may_have_one()) report.dependencies();
+    if (parents_.may_have_one()) report.parents();
   }
 
   template <class Visit>

@@ -9,8 +9,9 @@
 // Nothing stops it: damage, a bad sector, a destroyed header are findings. It takes no lock and
 // writes nothing; a writer may go on meanwhile: what is verified is the file as it stood at the
 // beginning, up to its head. Memory stays below 64 MiB whatever the file's size. (The meaning of
-// messages keeps their ids and those of tool calls, some 40 bytes for each; and where tasks go
-// in circles their keys are kept, to say who is in them.)
+// messages keeps their ids and those of tool calls, some 40 bytes for each. Where tasks go in
+// circles, or refer to each other in chains so many that this cannot be told in that memory, their
+// keys and references are kept, some 60 bytes for each task and 4 for each reference.)
 
 #include <cstdint>
 #include <functional>
