@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "lib/convert/aca_directory.h"
+#include "lib/convert/json.h"
 #include "lib/io/file.h"
 #include "lib/operations/migrate_steps.h"
 #include "lib/store/head.h"
@@ -196,6 +197,11 @@ class Migration {
   std::string make(const SessionVersion& session, const Bench& bench, std::size_t number,
                    MigratedSession& result) const {
     if (session.problem) throw *session.problem;
+    if (!convert::json::is_utf8(session.session)) {
+      throw Error(ErrorCode::kBadSource,
+                  "the name of its directory is not UTF-8, and no record could hold it; rename it",
+                  session.path);
+    }
     if (session.version != report_.from) {
       throw Error(ErrorCode::kUsage,
                   "is of version " + std::to_string(session.version) + " among others of version " +

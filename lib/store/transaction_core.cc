@@ -345,7 +345,7 @@ CommitResult TransactionCore::commit(const CommitOptions& options,
     CommitResult result;
     result.revision = writer_->head_info().revision;
     result.kind = writer_->head_info().kind;
-    finish();
+    rollback();  // a text that was taken back may have left its blob
     return result;
   }
   CommitRequest request;

@@ -223,6 +223,19 @@ TEST_F(Migrate, RefusesWhatIsThereAndWhatLiesInItsSource) {
   EXPECT_TRUE(migrate(directory(kFirst).string(), options).is_whole());
 }
 
+TEST_F(Migrate, RefusesASessionWhoseDirectoryHasANameThatIsNoText) {
+  fs::rename(directory(kSecond), workspace() / ".aca/sessions/second-\xff");
+  const MigrateReport report = go(workspace().string(), at("out"));
+  ASSERT_EQ(report.sessions.size(), 2U);
+  int failures = 0;
+  for (const MigratedSession& session : report.sessions) {
+    if (!session.failure) continue;
+    EXPECT_EQ(session.failure->code(), ErrorCode::kBadSource);
+    ++failures;
+  }
+  EXPECT_EQ(failures, 1);
+}
+
 TEST_F(Migrate, FindsOutWhatVersionThereIs) {
   (void)go(workspace().string(), at("sessions"));
   const auto old = find_versions(workspace().string());

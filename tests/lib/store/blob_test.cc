@@ -163,5 +163,21 @@ TEST_F(Blobs, ThatWereRolledBackAreStoredAgain) {
   EXPECT_EQ(contradiction_in(read_on(disk_).head()), "");
 }
 
+TEST(EmptyCommit, LeavesNoBlobOfATextThatWasTakenBack) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  writer.close();
+  const std::vector<std::byte> before = disk.contents(kDiskPath);
+  Writer again = open_on(disk);
+  Transaction change = again.begin();
+  const std::size_t savepoint = change.savepoint();
+  put_value(change, "a/1", std::string(9000, 'x'));
+  change.roll_back_to(savepoint);
+  ASSERT_TRUE(change.empty());
+  EXPECT_EQ(change.commit().revision, 1U);
+  again.close();
+  EXPECT_EQ(disk.contents(kDiskPath), before);
+}
+
 }  // namespace
 }  // namespace session::test
