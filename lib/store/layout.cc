@@ -229,7 +229,8 @@ void walk_layout(const std::string& path, const std::function<bool(const LayoutE
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kDamaged) throw;
   }
-  for (std::uint64_t at = format::kFileHeaderBytes; at < end;) {
+  std::uint64_t at = format::kFileHeaderBytes;
+  while (at < end) {
     if (const auto frame = walk.header_at(at)) {
       if (!visit(walk.frame(*frame))) return;
       at += std::min(frame->frame_bytes(), walk.size() - at);
@@ -239,6 +240,9 @@ void walk_layout(const std::string& path, const std::function<bool(const LayoutE
     if (!visit(plain_entry(at, next - at, "damaged", "no frame begins here"))) return;
     at = next;
   }
+  // Somebody may have forged a frame that reaches beyond the head.
+  end = std::max(end, at);
+  tail_end = std::max(tail_end, at);
   if (tail_end > end && !visit(plain_entry(end, tail_end - end, "tail", "belongs to no commit"))) {
     return;
   }

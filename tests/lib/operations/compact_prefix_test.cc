@@ -549,7 +549,8 @@ TEST(CompactPrefix, WhereTheSnapshotIsLostItsLeavesAreStillTheNewestWord) {
   options.files = &disk;
   options.accept_loss = true;
   (void)repair(kDiskPath, options);
-  const auto counter = read_on(disk).head().get<schema::Value>("v/counter");
+  const Snapshot head = read_on(disk).head();
+  const auto counter = head.get<schema::Value>("v/counter");
   ASSERT_TRUE(counter);
   EXPECT_EQ(text((*counter)->getText()), "at 6 of a row of saved values");
 }
@@ -600,7 +601,8 @@ TEST(CompactPrefix, ALeafWrittenAheadIsNewerThanADeltaThatLeansOnNothing) {
   options.files = &disk;
   options.accept_loss = true;
   (void)repair(kDiskPath, options);
-  const auto value = read_on(disk).head().get<schema::Value>("v/k");
+  const Snapshot head = read_on(disk).head();
+  const auto value = head.get<schema::Value>("v/k");
   ASSERT_TRUE(value);
   const auto bytes = (*value)->getBytes();
   EXPECT_TRUE(std::ranges::equal(bytes.asChars(), last));
@@ -631,7 +633,8 @@ TEST(CompactPrefix, WhatAReadableDeltaBehindALostLeafSaysIsTaken) {
   options.files = &disk;
   options.accept_loss = true;
   (void)repair(kDiskPath, options);
-  const auto counter = read_on(disk).head().get<schema::Value>("v/counter");
+  const Snapshot head = read_on(disk).head();
+  const auto counter = head.get<schema::Value>("v/counter");
   ASSERT_TRUE(counter);
   EXPECT_EQ(text((*counter)->getText()), "at 1");
 }
