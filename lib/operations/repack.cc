@@ -275,13 +275,8 @@ bool Repacker::add_delta(std::size_t index, Changes& changes) {
   store::CommitRequest request;
   request.kept = &info;
   request.message = info.message;
-  for (const Table table : kAllTables) {
-    if (!is_carried(table)) continue;
-    for (const Change& change : changes.runs[slot(table)]) {
-      ++(change.is_erased ? request.erases : request.upserts);
-    }
-  }
   request.changes = changes.runs;
+  request.count();
   if (draft_->should_fold(request)) return false;
   request.log_begin = begin_;
   begin_window(index);

@@ -68,18 +68,6 @@ void require_blobs(const store::View& revision, const std::array<Run, kTableSlot
   }
 }
 
-// What a delta says it wrote; blobs are not counted.
-void count_changes(store::CommitRequest& request) {
-  request.upserts = 0;
-  request.erases = 0;
-  for (const Table table : kAllTables) {
-    if (table == Table::kBlobs) continue;
-    for (const Change& change : request.changes[slot(table)]) {
-      ++(change.is_erased ? request.erases : request.upserts);
-    }
-  }
-}
-
 }  // namespace
 
 Rewriter::Rewriter(const std::string& path, const RewriteOptions& options)
@@ -192,7 +180,7 @@ void Rewriter::add(const Snapshot& snapshot) {
     request.message = revision.info().message;
     request.upserts = revision.info().upserts;
     request.erases = revision.info().erases;
-    if (is_next_delta) count_changes(request);
+    if (is_next_delta) request.count();
   });
   before_ = snapshot;
   revisions_.push_back(revision.info().revision);

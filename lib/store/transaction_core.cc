@@ -327,15 +327,7 @@ void TransactionCore::spill() {
 void TransactionCore::count_changes(CommitRequest& request) const {
   request.upserts = static_cast<std::uint32_t>(std::min<std::uint64_t>(upserts_, ~0U));
   request.erases = static_cast<std::uint32_t>(std::min<std::uint64_t>(erases_, ~0U));
-  if (staged_ != nullptr || !writer_->has_commit()) return;
-  request.upserts = 0;
-  request.erases = 0;
-  for (const Table table : kAllTables) {
-    if (table == Table::kBlobs) continue;
-    for (const Change& change : request.changes[slot(table)]) {
-      ++(change.is_erased ? request.erases : request.upserts);
-    }
-  }
+  if (staged_ == nullptr && writer_->has_commit()) request.count();
 }
 
 CommitResult TransactionCore::commit(const CommitOptions& options,

@@ -97,6 +97,15 @@ void check_words(const CommitRequest& request) {
 
 }  // namespace
 
+void CommitRequest::count() {
+  upserts = 0;
+  erases = 0;
+  for (const Table table : kAllTables) {
+    if (table == Table::kBlobs) continue;
+    for (const Change& change : changes[slot(table)]) ++(change.is_erased ? erases : upserts);
+  }
+}
+
 format::Record revision_record(const RevisionInfo& info) {
   capnp::MallocMessageBuilder message;
   auto record = message.initRoot<schema::Revision>();

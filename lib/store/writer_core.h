@@ -59,6 +59,9 @@ struct CommitRequest {
   Log::Position log_begin;  // before the transaction wrote anything
   // How far the log is rolled back when the commit fails; empty: to log_begin.
   std::optional<std::uint64_t> keep_log_to;
+
+  // Sets the counts to what the changes hold. Blobs are not counted.
+  void count();
 };
 
 // A draft that somebody makes who holds the lock of its path already, or needs none.
