@@ -147,6 +147,9 @@ void WriterCore::recover(const Head& head) {
     file_->truncate(head.end);
     file_->sync_data();
   }
+  // Whoever gave the file its name, a compactor too, may have ended before that was on the disk;
+  // what is committed now is to be found under it.
+  files_.sync_directory(path_);
 }
 
 // What a torn tail held is kept beside the file: it may be all that is left of the newest work.
@@ -179,8 +182,6 @@ void WriterCore::rewrite_unsynced(const Head& head) {
     file_->write_at(at, bytes);
   }
   file_->sync_data();
-  // Whoever created the file may have ended before its name was on the disk.
-  files_.sync_directory(path_);
 }
 
 void WriterCore::require_replaceable() const {

@@ -219,6 +219,18 @@ TEST_F(FailedCalls, ACommitAfterAKilledCreatorIsNotLostWithTheFilesName) {
   }
 }
 
+// As a compactor does that is killed between its rename and the sync of the directory.
+TEST_F(FailedCalls, ACommitIsNotLostWithTheNameThatAClosedFileWasGivenLast) {
+  const std::string before = "/d/compacted.session";
+  create_on(disk_, before).close();
+  disk_.rename(before, kDiskPath);
+  Writer writer = open_on(disk_);
+  put(writer, "a/1");
+  SimulatedDisk off = disk_.crashed_with({.directory_operations = 0});
+  ASSERT_TRUE(off.exists(kDiskPath));
+  EXPECT_TRUE(has(read_on(off).head(), "a/1"));
+}
+
 // One call fails, whichever it is; then the writer goes on if it can.
 class NthCallFails : public ::testing::TestWithParam<int> {};
 
