@@ -119,9 +119,10 @@ std::size_t mutate_file(std::uint8_t* data, std::size_t size, std::size_t max_si
   for (std::size_t n = 1 + below(random, 4); n > 0; --n) {
     size = std::min(change_file(data, size, max_size, random), max_size);
   }
-  const std::size_t how = below(random, 8);
-  if (how > 4) reseal(as_span(data, size), Reseal::kHashes);
-  if (how > 0 && how <= 4) reseal(as_span(data, size), Reseal::kAndPlaces);
+  const std::size_t how = below(random, 12);  // 0: as the damage left it
+  if (how > 8) reseal(as_span(data, size), Reseal::kHashes);
+  if (how > 4 && how <= 8) reseal(as_span(data, size), Reseal::kAndPlaces);
+  if (how > 0 && how <= 4) reseal(as_span(data, size), Reseal::kAndContent);
   return size;
 }
 

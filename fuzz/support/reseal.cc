@@ -7,6 +7,7 @@
 #include "format/checksum.h"
 #include "format/frame.h"
 #include "format/layout.h"
+#include "fuzz/support/reseal_content.h"
 
 namespace session::fuzz {
 namespace {
@@ -25,26 +26,8 @@ constexpr std::size_t kTagAt = 32;
 constexpr std::size_t kPayloadHashAt = 40;
 constexpr std::size_t kHeaderHashAt = 56;
 
-// Of a commit's payload: framing word, root pointer, then the data words of commit.capnp.
-constexpr std::size_t kCommitDataAt = kFrameHeaderBytes + 16;
-constexpr std::size_t kUnsyncedBytesAt = kCommitDataAt + 2 * 8;
-constexpr std::size_t kUnsyncedHighAt = kCommitDataAt + 3 * 8;
-constexpr std::size_t kUnsyncedLowAt = kCommitDataAt + 4 * 8;
-
 bool has_frame_magic(Bytes file, std::size_t offset) {
   return format::load<std::uint32_t>(file, offset) == format::kFrameMagic;
-}
-
-// What a commit says it vouches for, hashed again; earlier frames are sealed by now.
-void vouch(std::span<std::byte> file, std::size_t offset) {
-  const auto frame = file.subspan(offset);
-  if (frame.size() < kUnsyncedLowAt + 8) return;
-  if (format::load<std::uint8_t>(frame, kCodecAt) != 0) return;  // its fields are not there
-  const auto length = format::load<std::uint64_t>(frame, kUnsyncedBytesAt);
-  if (length == 0 || length > offset - kFileHeaderBytes) return;
-  const format::Hash128 hash = format::xxh3_128(Bytes(file).subspan(offset - length, length));
-  format::store(frame, kUnsyncedHighAt, hash.high);
-  format::store(frame, kUnsyncedLowAt, hash.low);
 }
 
 // The head of a parity group, which has a hash of its own.
@@ -52,6 +35,18 @@ void seal_parity_head(std::span<std::byte> frame, std::uint64_t tag) {
   if (frame.size() < kFrameHeaderBytes + format::kParityHeadBytes) return;
   const auto head = frame.subspan(kFrameHeaderBytes, format::kParityHeadBytes);
   format::store(head, kHeaderHashAt, format::xxh3_64(Bytes(head).first(kHeaderHashAt), tag));
+}
+
+void seal_frame(std::span<std::byte> file, std::size_t offset) {
+  const std::uint64_t size =
+      kFrameHeaderBytes + format::load<std::uint32_t>(file, offset + kStoredSizeAt);
+  // Another size than it was found with: parity of a forged group was written over it.
+  if (!format::fits(offset, size, file.size())) return;
+  const auto frame = file.subspan(offset, size);
+  const format::Hash128 hash = format::xxh3_128(Bytes(frame).subspan(kFrameHeaderBytes));
+  format::store(frame, kPayloadHashAt, hash.low);
+  format::store(frame, kPayloadHashAt + 8, hash.high);
+  format::store(frame, kHeaderHashAt, format::xxh3_64(Bytes(frame).first(kHeaderHashAt)));
 }
 
 }  // namespace
@@ -77,19 +72,24 @@ void reseal(std::span<std::byte> file, Reseal how) {
   if (file.size() < kFileHeaderBytes) return;
   format::store(file, kHeaderHashAt, format::xxh3_64(Bytes(file).first(kHeaderHashAt)));
   const std::uint64_t tag = format::xxh3_64(Bytes(file).subspan(kFileIdAt, kFileIdBytes));
+  ContentSeals content(file, tag);
   for (const FramePlace& place : frames_of(file)) {
     const auto frame = file.subspan(place.offset, place.size_bytes);
-    if (how == Reseal::kAndPlaces) {
+    if (how != Reseal::kHashes) {
       format::store(frame, kOwnOffsetAt, std::uint64_t{place.offset});
       format::store(frame, kTagAt, tag);
     }
     const auto kind = static_cast<format::FrameKind>(format::load<std::uint8_t>(frame, kKindAt));
-    if (kind == format::FrameKind::kCommit) vouch(file, place.offset);
+    const bool is_plain = format::load<std::uint8_t>(frame, kCodecAt) == 0;
+    if (kind == format::FrameKind::kCommit && is_plain) {
+      vouch(frame.subspan(kFrameHeaderBytes), Bytes(file).first(place.offset));
+    }
     if (kind == format::FrameKind::kParity) seal_parity_head(frame, tag);
-    const format::Hash128 hash = format::xxh3_128(Bytes(frame).subspan(kFrameHeaderBytes));
-    format::store(frame, kPayloadHashAt, hash.low);
-    format::store(frame, kPayloadHashAt + 8, hash.high);
-    format::store(frame, kHeaderHashAt, format::xxh3_64(Bytes(frame).first(kHeaderHashAt)));
+    seal_frame(file, place.offset);
+    if (how == Reseal::kAndContent) {
+      content.seal(place.offset);
+      seal_frame(file, place.offset);
+    }
   }
 }
 

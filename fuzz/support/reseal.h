@@ -9,8 +9,9 @@
 namespace session::fuzz {
 
 enum class Reseal {
-  kHashes,     // of headers and payloads, and what commits vouch for
-  kAndPlaces,  // own offsets and file tags too: after bytes moved, frames are at home again
+  kHashes,      // of headers and payloads, and what commits vouch for
+  kAndPlaces,   // own offsets and file tags too: after bytes moved, frames are at home again
+  kAndContent,  // and what frames say of the content of others (reseal_content.h)
 };
 
 // Every frame whose magic stands at a multiple of 64, and the file header.

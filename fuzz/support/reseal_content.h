@@ -1,0 +1,55 @@
+#pragma once
+// The second half of a forgery: what pages, commits and parity say of the content of others.
+
+#include <kj/common.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "format/frame.h"
+#include "session/digest.h"
+
+namespace session::fuzz {
+
+// What a commit says of the bytes before it. `payload` is raw.
+void vouch(std::span<std::byte> payload, format::Bytes before);
+
+// Puts right, frame by frame from front to back: the digests of children in index pages and of
+// roots in commits, their stored sizes, fingerprints, what commits vouch for, and parity. What is
+// compressed is packed anew, and stays as it is where it would take another room then.
+class ContentSeals {
+ public:
+  // `file` lives longer.
+  ContentSeals(std::span<std::byte> file, std::uint64_t tag) : file_(file), tag_(tag) {}
+
+  // The frame at `offset`, sound as bytes. The caller seals it anew: its content changes, and of a
+  // compressed one the stored size, but not the room it takes.
+  void seal(std::uint64_t offset);
+
+ private:
+  void seal_payload(const format::Frame& frame);
+  void seal_prefixed(const format::Frame& frame);
+  void seal_index(const format::Frame& frame, format::Bytes payload);
+  void seal_commit(const format::Frame& frame, format::Bytes payload);
+  void seal_parity(const format::Frame& frame);
+  // In words_, which the field was read from.
+  void overwrite(const kj::byte* field, format::Bytes bytes);
+  void write_raw(const format::Frame& frame, format::Bytes raw);
+  // The page that `frame` holds, with the stored size it has in the file.
+  void remember(const format::Frame& frame, const Digest& digest);
+  // Where it takes the room the frame has.
+  void write_stored(const format::Frame& frame, format::Bytes stored);
+
+  std::span<std::byte> file_;
+  std::uint64_t tag_;
+  struct Page {
+    Digest digest;
+    std::uint32_t stored_size;
+  };
+  std::map<std::uint64_t, Page> pages_;  // those passed, by offset
+  std::vector<std::uint64_t> words_;     // the payload at hand, aligned
+};
+
+}  // namespace session::fuzz

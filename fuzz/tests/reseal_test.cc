@@ -1,0 +1,144 @@
+// A file that is changed and sealed again looks as if it had been written so: what a fuzzer cannot
+// get past, it does not test.
+
+#include "fuzz/support/reseal.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "format/frame.h"
+#include "session/compact.h"
+#include "session/verify.h"
+#include "tests/support/disk_session.h"
+#include "tests/support/records.h"
+#include "tests/support/seed.h"
+
+namespace session::fuzz {
+namespace {
+
+using test::kDiskPath;
+using test::SimulatedDisk;
+using File = std::vector<std::byte>;
+
+constexpr auto kLetter = static_cast<std::byte>('q');
+constexpr auto kOther = static_cast<std::byte>('Q');
+
+// Messages of one letter, saved one by one; trees of several levels.
+void write_session(SimulatedDisk& disk, std::uint32_t parity_percent) {
+  CreateOptions options = test::creating_on(disk);
+  options.parity_percent = parity_percent;
+  Writer writer = Writer::create(kDiskPath, options);
+  for (std::uint64_t i = 0; i < 80; ++i) {
+    Transaction change = writer.begin();
+    test::put_message(change, test::numbered("", i), std::string(60 + i, 'q'));
+    CommitOptions commit = test::relaxed();
+    commit.as_snapshot = i % 16 == 15;
+    (void)change.commit(commit);
+  }
+  writer.close();
+}
+
+bool is_clean(const File& file) {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  VerifyOptions options;
+  options.level = VerifyLevel::kFull;
+  options.meaning = false;
+  options.jobs = 1;
+  options.files = &disk;
+  return verify(kDiskPath, options).verdict == Verdict::kClean;
+}
+
+std::size_t letters_of_head(const File& file) {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  const Reader reader = test::read_on(disk);
+  std::size_t count = 0;
+  for (auto cursor = reader.head().cursor(Table::kMessages); cursor.valid(); cursor.next()) {
+    const auto text = cursor.record().as<schema::Message>().getText();
+    count += static_cast<std::size_t>(std::count(text.begin(), text.end(), 'Q'));
+  }
+  return count;
+}
+
+// A letter in a plain leaf, one that the head's text is in most likely: the newest.
+bool change_a_letter(File& file, std::mt19937_64& random) {
+  std::vector<std::size_t> places;
+  for (const FramePlace& frame : frames_of(file)) {
+    const auto kind = static_cast<format::FrameKind>(file[frame.offset + 4]);
+    if (kind != format::FrameKind::kLeaf || file[frame.offset + 5] != std::byte{0}) continue;
+    for (std::size_t at = frame.offset + format::kFrameHeaderBytes;
+         at + 16 <= frame.offset + frame.size_bytes; ++at) {
+      const auto run = std::span(file).subspan(at, 16);
+      if (std::ranges::all_of(run, [](std::byte b) { return b == kLetter; })) places.push_back(at);
+    }
+  }
+  if (places.empty()) return false;
+  file[places[random() % places.size()]] = kOther;
+  return true;
+}
+
+class ResealedContent : public ::testing::TestWithParam<std::uint32_t> {
+ protected:
+  void SetUp() override {
+    write_session(disk_, GetParam());
+    file_ = disk_.contents(kDiskPath);
+    ASSERT_TRUE(is_clean(file_));
+  }
+
+  std::mt19937_64 random_{test::random_seed()};
+  SimulatedDisk disk_;
+  File file_;
+};
+
+TEST_P(ResealedContent, OfAFileNobodyTouchedChangesNothing) {
+  File again = file_;
+  reseal(again, Reseal::kAndContent);
+  EXPECT_EQ(again, file_);
+}
+
+TEST_P(ResealedContent, PassesEveryCheckWithAnotherText) {
+  std::size_t seen = 0;
+  for (int round = 0; round < 20; ++round) {
+    File forged = file_;
+    ASSERT_TRUE(change_a_letter(forged, random_));
+    File half = forged;
+    reseal(half, Reseal::kAndPlaces);
+    EXPECT_FALSE(is_clean(half)) << "nothing but its hashes was sealed";
+    reseal(forged, Reseal::kAndContent);
+    EXPECT_TRUE(is_clean(forged));
+    seen += letters_of_head(forged);
+  }
+  EXPECT_GT(seen, 0U);
+}
+
+// Its deltas are compressed with leaves: what they unpack to changes with these.
+TEST_P(ResealedContent, PassesBehindACompactionToo) {
+  CompactOptions options;
+  options.files = &disk_;
+  options.clock = test::counting_clock();
+  (void)compact(kDiskPath, options);
+  const File compacted = disk_.contents(kDiskPath);
+  const auto frames = frames_of(compacted);
+  ASSERT_TRUE(std::ranges::any_of(frames, [&](const FramePlace& frame) {
+    return compacted[frame.offset + 5] == static_cast<std::byte>(format::Codec::kZstdPrefix);
+  }));
+  File again = compacted;
+  reseal(again, Reseal::kAndContent);
+  EXPECT_EQ(again, compacted);
+  for (int round = 0; round < 20; ++round) {
+    File forged = compacted;
+    ASSERT_TRUE(change_a_letter(forged, random_));
+    reseal(forged, Reseal::kAndContent);
+    EXPECT_TRUE(is_clean(forged));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(WithParity, ResealedContent, ::testing::Values(0U, 20U));
+
+}  // namespace
+}  // namespace session::fuzz
