@@ -3,7 +3,6 @@
 #include <capnp/any.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "format/commit.h"
 #include "format/compression.h"
@@ -58,7 +57,7 @@ void ContentSeals::seal_payload(const Frame& frame) {
   if (damage_in(raw) != nullptr) return;
   const Bytes bytes = std::get<Bytes>(raw);
   words_.resize((bytes.size() + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
-  std::memcpy(words_.data(), bytes.data(), bytes.size());
+  std::ranges::copy(bytes, std::as_writable_bytes(std::span(words_)).begin());
   const Bytes payload = std::as_bytes(std::span(words_)).first(bytes.size());
   if (store::check_payload(frame.header.kind, frame.header.table, payload, frame.header.codec)) {
     return;
