@@ -50,8 +50,12 @@ void sync_directory_of(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path().string();
   const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
-  ::fsync(fd);  // not every file system can; the file itself is safe
+  // Not every file system can; the file itself is safe. A disk that fails is another matter.
+  const bool has_failed = ::fsync(fd) != 0 && errno == EIO;
   ::close(fd);
+  if (!has_failed) return;
+  errno = EIO;
+  throw_system_error("cannot sync its directory to the disk", path);
 }
 
 }  // namespace

@@ -138,11 +138,15 @@ void ContentSeals::seal_index(const Frame& frame, Bytes payload) {
 }
 
 void ContentSeals::seal_commit(const Frame& frame, Bytes payload) {
-  constexpr std::size_t kRootStoredSizeAt = 4;
-  vouch(std::as_writable_bytes(std::span(words_)), Bytes(file_).first(frame.header.own_offset));
   const auto commit = format::read_root<schema::Commit>(payload);
-  if (!commit.hasTrees()) return write_raw(frame, payload);
-  const auto trees = commit.getTrees();
+  if (commit.hasTrees()) seal_trees(commit.getTrees());
+  // Last: in a forged commit other fields may stand where it writes.
+  vouch(std::as_writable_bytes(std::span(words_)), Bytes(file_).first(frame.header.own_offset));
+  write_raw(frame, payload);
+}
+
+void ContentSeals::seal_trees(schema::Trees::Reader trees) {
+  constexpr std::size_t kRootStoredSizeAt = 4;
   for (const auto root : trees.getRoots()) {
     const auto page = pages_.find(root.getOffset());
     if (page == pages_.end()) continue;
@@ -152,7 +156,6 @@ void ContentSeals::seal_commit(const Frame& frame, Bytes payload) {
               std::as_bytes(std::span(&stored_size, 1)));
   }
   overwrite(trees.getFingerprint().begin(), format::fingerprint(format::read_roots(trees)));
-  write_raw(frame, payload);
 }
 
 // All frames of the group, when its first one is met; the headers of the others are sealed later.

@@ -10,6 +10,7 @@
 
 #include "format/frame.h"
 #include "session/digest.h"
+#include "session/schema/commit.capnp.h"
 
 namespace session::fuzz {
 
@@ -33,6 +34,7 @@ class ContentSeals {
   void seal_prefixed(const format::Frame& frame);
   void seal_index(const format::Frame& frame, format::Bytes payload);
   void seal_commit(const format::Frame& frame, format::Bytes payload);
+  void seal_trees(schema::Trees::Reader trees);
   void seal_parity(const format::Frame& frame);
   // In words_, which the field was read from.
   void overwrite(const kj::byte* field, format::Bytes bytes);

@@ -238,7 +238,11 @@ class OutputDirectory {
     for (const auto& lock : locks) std::filesystem::remove(lock, ignored);
     for (const auto& directory : made_) std::filesystem::remove(directory, ignored);
   }
-  void keep() { made_.clear(); }
+  // Now they are not taken away any more, and their names are on the disk.
+  void keep() {
+    for (const auto& directory : made_) io::system_files().sync_directory(directory.string());
+    made_.clear();
+  }
 
  private:
   std::filesystem::path path_;

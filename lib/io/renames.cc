@@ -41,8 +41,17 @@ void exchange_names(const std::string& one, const std::string& other) {
 
 void exchange_by_third_name(const std::string& one, const std::string& other) {
   const std::string aside = one + ".exchanged";
-  rename_to_free_name(other, aside);
-  rename_to_free_name(one, other);
+  // With a second name for a moment `other` is never missing.
+  if (::link(other.c_str(), aside.c_str()) == 0) {
+    if (::rename(one.c_str(), other.c_str()) != 0) {
+      const int error = errno;
+      ::unlink(aside.c_str());
+      throw rename_error(error, one, other);
+    }
+  } else {
+    rename_to_free_name(other, aside);
+    rename_to_free_name(one, other);
+  }
   rename_to_free_name(aside, one);
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 // Of what was lost, the record names so many; the report of a repair by hand names all.
 constexpr std::size_t kMaxLostNamed = 500;
+// Behind the name of a file that was set aside; the time follows.
+constexpr std::string_view kAside = ".damaged-";
 
 std::vector<std::string> losses(const RepairReport& report) {
   std::vector<std::string> lost;
@@ -83,6 +85,15 @@ io::FileSystem& files_of(const SessionConfig& config) {
   return config.files != nullptr ? *config.files : io::system_files();
 }
 
+SessionRecovery started_anew(const std::string& aside, std::string reason) {
+  SessionRecovery recovery;
+  recovery.reason = std::move(reason);
+  recovery.method = "started anew";
+  recovery.lost = {"everything that was in " + aside};
+  recovery.preserved_as = aside;
+  return recovery;
+}
+
 // The last resort: what stands there is set aside whole, and a new session takes its name. Not if
 // somebody else has put another file there meanwhile.
 SessionRecovery set_aside(const SessionConfig& config, const Failure& failure) {
@@ -91,15 +102,25 @@ SessionRecovery set_aside(const SessionConfig& config, const Failure& failure) {
   const auto lock = files.lock(path);  // refused for what is no file
   if (files.identity(path) != failure.file) throw Error(failure.error);
   const std::int64_t now = config.clock ? config.clock() : store::system_nanos();
-  const std::string aside = path + ".damaged-" + std::to_string(now);
+  const std::string aside = path + std::string(kAside) + std::to_string(now);
   files.rename_new(path, aside);
   files.sync_directory(path);
-  SessionRecovery recovery;
-  recovery.reason = failure.error.message();
-  recovery.method = "started anew";
-  recovery.lost = {"everything that was in " + name_of(aside)};
-  recovery.preserved_as = name_of(aside);
-  return recovery;
+  return started_anew(name_of(aside), failure.error.message());
+}
+
+// Whoever set a file aside may have ended before there was a session in its place that says so.
+std::optional<SessionRecovery> unfinished_start(const SessionConfig& config) {
+  if (!config.start_anew || !config.create) return std::nullopt;
+  io::FileSystem& files = files_of(config);
+  if (files.exists(config.path)) return std::nullopt;
+  const std::string path = files.real_path(config.path);
+  const std::string begin = name_of(path) + std::string(kAside);
+  std::string newest;
+  for (const std::string& name : files.list(path.substr(0, path.rfind('/') + 1))) {
+    if (name.starts_with(begin)) newest = name;
+  }
+  if (newest.empty()) return std::nullopt;
+  return started_anew(newest, "no session stood here, and a damaged one is kept beside its place");
 }
 
 SessionRecovery put_in_order(const SessionConfig& config, const Failure& failure, bool may_repair) {
@@ -119,7 +140,7 @@ SessionRecovery put_in_order(const SessionConfig& config, const Failure& failure
 
 std::unique_ptr<Core> open_core(const SessionConfig& config) {
   check(config);
-  std::optional<SessionRecovery> recovery;
+  std::optional<SessionRecovery> recovery = unfinished_start(config);
   for (std::uint32_t repairs = 0;; ++repairs) {
     std::optional<io::FileIdentity> file;
     if (config.start_anew) file = files_of(config).identity(config.path);

@@ -302,6 +302,7 @@ class Migration {
       const std::string real = files.real_path(to);
       const std::unique_ptr<io::Lock> lock = files.lock(real);
       files.rename(from, real);
+      files.sync_directory(real);  // behind a link that is another one
     } else {
       files.rename_new(from, to);
     }

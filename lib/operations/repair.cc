@@ -286,7 +286,12 @@ class Repair {
   // A clean file is left alone; elsewhere it goes byte for byte.
   void keep_clean_file(Draft& draft) {
     report_.revision = head_revision(path_);
-    if (target_ == path_ || options_.dry_run) return;
+    if (options_.dry_run) return;
+    if (target_ == path_) {
+      // A repair that ended before it had synced the name may be what made it clean.
+      files_.sync_directory(path_);
+      return;
+    }
     copy_file(draft.path());
     put_in_place(draft);
   }
@@ -416,7 +421,10 @@ class Repair {
   void put_in_place(Draft& draft) {
     if (target_ == path_ && report_.verdict != RepairVerdict::kClean) {
       exchange_with_original(draft.path());
-    } else if (options_.overwrite) {
+    } else if (options_.overwrite && files_.exists(target_)) {
+      // Whoever writes the file that goes would lose what it commits meanwhile.
+      const auto lock = target_ != path_ ? files_.lock(target_) : nullptr;
+      files_.copy_access(target_, draft.path());
       files_.rename(draft.path(), target_);
     } else {
       files_.rename_new(draft.path(), target_);

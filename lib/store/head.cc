@@ -172,6 +172,7 @@ bool pass_seal(const FrameReader& frames, Head& head) {
     return false;
   }
   head.sealed = true;
+  head.unsynced_begin = head.end;
   head.end = next->end();
   return true;
 }
@@ -186,6 +187,7 @@ bool pass_parity(io::File& file, const std::string& path, std::uint64_t tag, std
     return false;
   }
   if (group->end > head.end) head.sealed = true;
+  head.unsynced_begin = group->closing_offset();
   head.end = group->parity_end();
   head.parity_offset = group->parity_begin;
   return true;

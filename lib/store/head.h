@@ -16,8 +16,10 @@ namespace session::store {
 struct Head {
   std::uint64_t commit_offset = 0;
   std::uint64_t commit_end = 0;
-  std::uint64_t unsynced_begin = 0;  // what the commit vouches for beyond the last sync starts here
-  std::uint64_t end = 0;             // behind the commit's seal and parity: where a writer goes on
+  // What lies before it was synced when what lies behind it was written: where the bytes begin that
+  // the commit vouches for; behind it, its seal, or the last frame of a parity group.
+  std::uint64_t unsynced_begin = 0;
+  std::uint64_t end = 0;  // behind the commit's seal and parity: where a writer goes on
   std::uint64_t file_bytes = 0;
   std::uint64_t tail_bytes = 0;     // behind `end`, up to the last byte that is not zero
   std::uint64_t parity_offset = 0;  // of the newest parity group before `end`; 0: none

@@ -22,6 +22,7 @@ Log::Log(std::shared_ptr<io::File> file, std::string path, std::uint64_t file_ta
       written_end_(end),
       reserved_end_(end),
       committed_end_(end),
+      synced_end_(end),
       discard_(discard) {}
 
 void Log::require_healthy() const {
@@ -89,6 +90,7 @@ void Log::sync() {
     throw;
   }
   unsynced_.reset();
+  synced_end_ = written_end_;
 }
 
 Log::Unsynced Log::prepare_commit() {
@@ -138,6 +140,7 @@ void Log::roll_back(std::uint64_t end) {
     file_->truncate(end);
     file_->sync_data();
     unsynced_.reset();
+    synced_end_ = end;
   } catch (...) {
     poisoned_ = true;
     throw;

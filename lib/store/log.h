@@ -72,6 +72,8 @@ class Log {
   void trim();
   void require_healthy() const;
   [[nodiscard]] bool poisoned() const { return poisoned_; }
+  // Up to here the file was on the disk when the last sync completed.
+  [[nodiscard]] std::uint64_t synced_end() const { return synced_end_; }
 
  private:
   void write_buffer(std::uint64_t zeros_behind);
@@ -79,9 +81,10 @@ class Log {
   std::shared_ptr<io::File> file_;
   std::string path_;
   std::uint64_t file_tag_;
-  std::uint64_t written_end_;      // of what was handed to the system
-  std::uint64_t reserved_end_;     // up to here the file holds bytes or zeros
-  std::uint64_t committed_end_;    // of the newest commit or seal that was handed to the system
+  std::uint64_t written_end_;    // of what was handed to the system
+  std::uint64_t reserved_end_;   // up to here the file holds bytes or zeros
+  std::uint64_t committed_end_;  // of the newest commit or seal that was handed to the system
+  std::uint64_t synced_end_;
   std::vector<std::byte> buffer_;  // frames behind written_end_
   std::size_t hashed_ = 0;         // of the buffer, already in unsynced_
   format::HashStream unsynced_;

@@ -142,7 +142,7 @@ void WriterCore::recover(const Head& head) {
   report_.tail_bytes = head.tail_bytes;
   if (dry_run_) return;
   if (head.tail_bytes > 0) save_tail(head);
-  if (!head.sealed) rewrite_unsynced(head);
+  rewrite_unsynced(head);
   if (head.tail_bytes > 0) {
     file_->truncate(head.end);
     file_->sync_data();
@@ -173,7 +173,8 @@ void WriterCore::save_tail(const Head& head) {
 }
 
 // What the head vouches for beyond the last good sync may be in memory only, and marked clean there
-// by a sync that failed: write it once more, so that the next sync is about it.
+// by a sync that failed: write it once more, so that the next sync is about it. So may a seal, or
+// the end of a parity group, whose writer ended right there.
 void WriterCore::rewrite_unsynced(const Head& head) {
   std::vector<std::byte> bytes;
   for (std::uint64_t at = head.unsynced_begin; at < head.end; at += bytes.size()) {
@@ -255,7 +256,14 @@ void WriterCore::close() {
   // Whatever happens now, the lock goes with us: the commits are on the disk.
   const std::unique_ptr<io::Lock> lock = std::move(lock_);
   const bool is_untouched = sealed_ && report_.tail_bytes == 0;
-  if (is_untouched || dry_run_ || log_->poisoned()) return;
+  if (is_untouched || dry_run_) return;
+  if (log_->poisoned()) {
+    if (head_end_ <= log_->synced_end()) return;  // whoever it concerned was told
+    throw Error(ErrorCode::kPoisoned,
+                "the newest commits are not known to be on the disk: a sync failed after they were "
+                "written; opening the session again writes them once more",
+                path_);
+  }
   seal();
   keep_up_parity_on_close();
   log_->trim();
@@ -273,8 +281,13 @@ void WriterCore::seal() {
     (void)log_->finish_commit(format::FrameKind::kSeal, head_.offset, payload, Durability::kDurable,
                               false);
   } catch (const Error&) {
-    // A seal that may not be on the disk must not be seen: who comes next would build on it.
-    file_->truncate(head_end_);
+    // A seal that may not be on the disk must not be seen: who comes next would build on it. Nor
+    // may it wait in the log to be written with what follows.
+    if (log_->poisoned()) {
+      file_->truncate(head_end_);
+    } else {
+      log_->roll_back(head_end_);
+    }
     throw;
   }
   head_end_ = log_->end();

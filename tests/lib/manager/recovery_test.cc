@@ -244,6 +244,35 @@ TEST_F(Recovering, StartsAnewOnlyWhenItIsToldToAndKeepsTheOldFile) {
   EXPECT_FALSE(Session::open(config).recovery()) << "only once";
 }
 
+// However the process ends that sets it aside: the next one does not begin as if nothing had been.
+TEST_F(Recovering, StartsAnewWithARecordThoughTheFirstAttemptWasKilled) {
+  const FileBytes ruin(5'000, std::byte{'x'});
+  int begun = 0;
+  for (std::size_t n = 0;; ++n) {
+    SimulatedDisk disk;
+    disk.put(kDiskPath, ruin);
+    SessionConfig config = config_on(disk);
+    config.accept_loss = config.start_anew = true;
+    disk.crash_after(n);
+    try {
+      Session session = Session::open(config);
+    } catch (const CrashNow&) {
+    }
+    const bool finished = !disk.has_crashed();
+    SimulatedDisk next = disk.killed();
+    if (!next.exists(kDiskPath)) {
+      ++begun;
+      config.files = &next;
+      Session session = Session::open(config);
+      ASSERT_TRUE(session.recovery()) << n;
+      EXPECT_EQ(session.recovery()->method, "started anew");
+      EXPECT_EQ(next.contents("/d/" + session.recovery()->preserved_as), ruin);
+    }
+    if (finished || n > 200) break;
+  }
+  EXPECT_GT(begun, 0);
+}
+
 TEST_F(Recovering, SetsNothingAsideThatCanBeRepaired) {
   make_session(disk_);
   (void)damaged(disk_);

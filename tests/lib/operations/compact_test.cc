@@ -485,6 +485,30 @@ TEST(Compact, AnUnpublishedSessionHasNothingToReplace) {
   EXPECT_EQ(writer.compact(compacting(disk)).output, kDiskPath);
 }
 
+// Killed between its rename and the sync of the directory it leaves a name that is not on the disk.
+TEST(CompactProperty, WhatIsCommittedAfterAKilledOneIsNotLost) {
+  RandomRecord content(random_seed());
+  SimulatedDisk whole;
+  write_history(whole, content, 6);
+  for (std::size_t n = 0;; ++n) {
+    SimulatedDisk disk = whole;
+    disk.crash_after(disk.operations() + n);
+    try {
+      (void)compact(kDiskPath, compacting(disk));
+    } catch (const CrashNow&) {
+    }
+    const bool finished = !disk.has_crashed();
+    SimulatedDisk next = disk.killed();
+    Writer writer = open_on(next);
+    auto change = writer.begin();
+    put_value(change, "a/later", "saved");
+    const std::uint64_t revision = change.commit().revision;
+    SimulatedDisk off = next.crashed_with({.directory_operations = 0});
+    ASSERT_EQ(read_on(off).head().revision(), revision) << "killed after operation " << n;
+    if (finished) break;
+  }
+}
+
 TEST(CompactProperty, ACrashAtAnyWriteLeavesTheOneOrTheOther) {
   const std::uint64_t seed = random_seed();
   RandomRecord content(seed);

@@ -379,6 +379,46 @@ TEST(Repair, AFailureAtAnyPointLeavesTheOriginal) {
   }
 }
 
+// Whoever writes the file that goes would lose what it commits meanwhile.
+TEST(Repair, TakesTheLockOfTheFileItReplaces) {
+  SimulatedDisk disk;
+  disk.put(kDiskPath, some_session());
+  const std::string other = "/d/other.session";
+  auto writer = std::make_optional(test::create_on(disk, other));
+  RepairOptions options = repairing(disk);
+  options.output = other;
+  options.overwrite = true;
+  EXPECT_EQ(test::error_of([&] { (void)repair(kDiskPath, options); }), ErrorCode::kLocked);
+  writer->close();
+  writer.reset();
+  (void)repair(kDiskPath, options);
+  EXPECT_EQ(disk.contents(other), disk.contents(kDiskPath));
+}
+
+// It may be so because of a repair that ended before it had synced the name.
+TEST(Repair, WhatItCallsCleanStaysSoWhenThePowerGoes) {
+  const FileBytes file = some_session();
+  const std::vector<Place> places = frames_of(file);
+  const Place& place = places[places.size() / 2];
+  for (std::size_t n = 0;; ++n) {
+    SimulatedDisk disk;
+    disk.put(kDiskPath, with_zeros(file, place.offset, place.end));
+    disk.crash_after(n);
+    try {
+      (void)repair(kDiskPath, repairing(disk));
+    } catch (const test::CrashNow&) {
+    }
+    const bool finished = !disk.has_crashed();
+    SimulatedDisk next = disk.killed();
+    RepairOptions later = repairing(next);
+    later.clock = [] { return test::kClockBegin + test::kClockStep; };
+    (void)repair(kDiskPath, later);
+    SimulatedDisk off = next.crashed_with({.directory_operations = 0});
+    ASSERT_EQ(verified(off).verdict, Verdict::kClean) << "killed after operation " << n;
+    if (finished) break;
+  }
+}
+
 TEST(Repair, ACrashAtAnyPointLeavesTheOriginal) {
   const FileBytes file = some_session();
   const std::vector<Place> places = frames_of(file);

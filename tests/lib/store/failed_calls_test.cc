@@ -7,11 +7,13 @@
 #include <random>
 #include <string>
 
+#include "session/protect.h"
 #include "session/reader.h"
 #include "session/writer.h"
 #include "tests/support/crash_run.h"
 #include "tests/support/disk_session.h"
 #include "tests/support/records.h"
+#include "tests/support/seed.h"
 
 namespace session::test {
 namespace {
@@ -110,6 +112,77 @@ TEST_F(FailedCalls, WhatFollowsASealThatWasNotSyncedLeavesNoDamageBehind) {
     EXPECT_EQ(info.head.revision, 3U);
     EXPECT_EQ(damage_in_frames(off.contents(kDiskPath), info.head_end), "");
   }
+}
+
+// Nor on one whose writer ended before it had synced it, or what stands behind it: the closing
+// frame of a parity group.
+TEST_F(FailedCalls, WhatFollowsASealOfAKilledWriterLeavesNoDamageBehind) {
+  std::mt19937_64 random(random_seed());
+  for (std::size_t length = 1; length < 600; length += 60) {
+    for (std::size_t n = 0;; ++n) {
+      SimulatedDisk disk;
+      CreateOptions options = creating_on(disk);
+      options.parity_percent = length % 2 == 0 ? 0 : 10;
+      Writer writer = Writer::create(kDiskPath, options);
+      put(writer, "a/" + std::string(length, 'x'));
+      disk.crash_after(disk.operations() + n);
+      try {
+        writer.close();
+      } catch (const CrashNow&) {
+      }
+      const bool finished = !disk.has_crashed();
+      SimulatedDisk next = disk.killed();
+      Writer later = open_on(next);
+      put(later, "a/2", relaxed());
+      for (int i = 0; i < 20; ++i) {
+        SimulatedDisk off = next.crashed(random);
+        const FileInfo info = read_on(off).info();
+        EXPECT_GE(info.head.revision, 2U);
+        ASSERT_EQ(damage_in_frames(off.contents(kDiskPath), info.head_end), "") << n;
+      }
+      if (finished) break;
+    }
+  }
+}
+
+// A seal that could not be written waits nowhere: it would be written with the next one.
+TEST_F(FailedCalls, ASealThatCouldNotBeWrittenIsWrittenOnce) {
+  Writer writer = create_on(disk_);
+  put(writer, "a/1");
+  ProtectOptions options;
+  options.percent = 10;
+  for (const DiskCall kind : {DiskCall::kWrite, DiskCall::kSync}) {
+    for (std::size_t n = 1;; ++n) {
+      SimulatedDisk disk = disk_.killed();
+      options.files = &disk;
+      disk.fail(failing(kind, ENOSPC, n));
+      const auto error = error_of([&] { (void)protect(kDiskPath, options); });
+      const FileInfo info = read_on(disk).info();
+      EXPECT_EQ(info.tail_bytes, 0U) << static_cast<int>(kind) << ' ' << n;
+      EXPECT_EQ(damage_in_frames(disk.contents(kDiskPath), info.head_end), "");
+      if (disk.faults_met() == 0) break;
+      EXPECT_EQ(error, ErrorCode::kIo) << n;
+    }
+  }
+}
+
+// A relaxed commit is promised to be on the disk when close() returns.
+TEST_F(FailedCalls, ClosingDoesNotHideThatASyncFailedAfterACommit) {
+  Writer writer = create_on(disk_);
+  put(writer, "a/1", relaxed());
+  {
+    auto change = writer.begin();
+    change.spill_above(1'000);
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      put_message(change, numbered("m", i), std::string(100, 'x'));
+    }
+    disk_.fail(failing(DiskCall::kSync));
+  }  // rolled back: the file is cut, and the sync of what stays fails
+  ASSERT_EQ(disk_.faults_met(), 1U);
+  EXPECT_EQ(error_of([&] { writer.close(); }), ErrorCode::kPoisoned);
+  Writer again = open_on(disk_);
+  SimulatedDisk off = disk_.crashed_with_mask(0);
+  EXPECT_TRUE(has(read_on(off).head(), "a/1"));
 }
 
 // It is as if nobody had closed it: what was not synced then is not vouched for now.
