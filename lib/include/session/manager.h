@@ -67,7 +67,7 @@ struct SessionConfig {
   // `accept_loss` what is left of the newest state, put together, or, to have no state that never
   // was, `prefer_whole` the newest revision that is whole (a commit or a checkpoint), however old,
   // if there is one; and when not even that can be had, `start_anew` a new session, the old file
-  // being set aside.
+  // being set aside (one that stands beside an empty place since then is named by its recovery).
   std::uint32_t max_repairs = 1;
   bool accept_loss = false;
   bool prefer_whole = false;

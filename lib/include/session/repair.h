@@ -123,9 +123,9 @@ struct RepairReport {
 };
 
 // Throws kNotASession where not one frame of a session is left, kLocked while a writer holds the
-// file, kExists for an output that is there, kIo. With `from`: kUsage for a file that is not
-// damaged (Writer::restore is for those), kNotFound for no such revision; one that cannot be read
-// whole is refused. Nothing was changed then.
+// file or one that the output would replace, kExists for an output that is there, kIo. With `from`:
+// kUsage for a file that is not damaged (Writer::restore is for those), kNotFound for no such
+// revision; one that cannot be read whole is refused. Nothing was changed then.
 RepairReport repair(const std::string& path, const RepairOptions& options = {});
 
 }  // namespace session

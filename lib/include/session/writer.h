@@ -216,8 +216,8 @@ class Writer {
 
   // Syncs relaxed commits.
   void flush();
-  // Trims the reserve, seals the file, covers what its policy wants covered with parity, and
-  // releases the lock. Throws kIo; idempotent.
+  // Trims the reserve, seals the file, covers what its policy wants covered with parity, and lets
+  // go of the lock. Throws kIo, and kPoisoned if commits may not be on the disk; idempotent.
   void close();
 
  private:
