@@ -30,6 +30,10 @@ bool has_frame_magic(Bytes file, std::size_t offset) {
   return format::load<std::uint32_t>(file, offset) == format::kFrameMagic;
 }
 
+format::FrameKind kind_of(Bytes frame) {
+  return static_cast<format::FrameKind>(format::load<std::uint8_t>(frame, kKindAt));
+}
+
 // The head of a parity group, which has a hash of its own.
 void seal_parity_head(std::span<std::byte> frame, std::uint64_t tag) {
   if (frame.size() < kFrameHeaderBytes + format::kParityHeadBytes) return;
@@ -73,23 +77,29 @@ void reseal(std::span<std::byte> file, Reseal how) {
   format::store(file, kHeaderHashAt, format::xxh3_64(Bytes(file).first(kHeaderHashAt)));
   const std::uint64_t tag = format::xxh3_64(Bytes(file).subspan(kFileIdAt, kFileIdBytes));
   ContentSeals content(file, tag);
-  for (const FramePlace& place : frames_of(file)) {
+  const std::vector<FramePlace> places = frames_of(file);
+  for (const FramePlace& place : places) {
     const auto frame = file.subspan(place.offset, place.size_bytes);
     if (how != Reseal::kHashes) {
       format::store(frame, kOwnOffsetAt, std::uint64_t{place.offset});
       format::store(frame, kTagAt, tag);
     }
-    const auto kind = static_cast<format::FrameKind>(format::load<std::uint8_t>(frame, kKindAt));
-    const bool is_plain = format::load<std::uint8_t>(frame, kCodecAt) == 0;
-    if (kind == format::FrameKind::kCommit && is_plain) {
-      vouch(frame.subspan(kFrameHeaderBytes), Bytes(file).first(place.offset));
-    }
-    if (kind == format::FrameKind::kParity) seal_parity_head(frame, tag);
+    if (kind_of(frame) == format::FrameKind::kParity) seal_parity_head(frame, tag);
     seal_frame(file, place.offset);
-    if (how == Reseal::kAndContent) {
-      content.seal(place.offset);
+  }
+  const bool with_content = how == Reseal::kAndContent;
+  for (const FramePlace& place : places) {
+    if (with_content) content.unpack(place.offset);
+  }
+  for (const FramePlace& place : places) {
+    const auto frame = file.subspan(place.offset, place.size_bytes);
+    const bool is_plain = format::load<std::uint8_t>(frame, kCodecAt) == 0;
+    if (kind_of(frame) == format::FrameKind::kCommit && is_plain) {
+      vouch(frame.subspan(kFrameHeaderBytes), Bytes(file).first(place.offset));
       seal_frame(file, place.offset);
     }
+    if (with_content) content.seal(place.offset);
+    seal_frame(file, place.offset);
   }
 }
 

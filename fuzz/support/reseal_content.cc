@@ -71,44 +71,81 @@ void ContentSeals::seal_payload(const Frame& frame) {
   }
 }
 
-// Packed anew, because a commit vouches for what stands before it in a field of its own. Nearly
-// always that takes the same room: only a hash has changed.
-void ContentSeals::seal_prefixed(const Frame& frame) {
+void ContentSeals::unpack(std::uint64_t offset) {
+  constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+  const auto loaded = format::load_frame(file_, offset, tag_);
+  if (damage_in(loaded) != nullptr) return;
+  const auto& frame = std::get<Frame>(loaded);
+  if (frame.header.codec != format::Codec::kZstdPrefix || unpacked_bytes_ > kMostBytes) return;
   const auto payload = format::read_prefixed(frame);
   if (damage_in(payload) != nullptr) return;
   auto described = std::get<format::PrefixedPayload>(payload);
-  const auto prefix = format::read_prefix(
-      frame, described, [this](std::uint64_t at, std::vector<std::byte>& /*buffer*/) {
-        return format::load_frame(file_, at, tag_);
-      });
+  const auto prefix = prefix_of(frame, described);
   if (damage_in(prefix) != nullptr) return;
-  const auto& behind = std::get<format::Prefix>(prefix);
+  const auto& behind = std::get<format::Prefix>(prefix).bytes;
   std::vector<std::byte> raw;
-  (void)format::unpack_behind(frame, described, behind.bytes, raw);
+  (void)format::unpack_behind(frame, described, behind, raw);
   described.raw_hash = format::xxh3_64(raw);  // the only thing that may be wrong with it
-  const auto unpacked = format::unpack_behind(frame, described, behind.bytes, raw);
-  if (damage_in(unpacked) != nullptr) return;
+  if (damage_in(format::unpack_behind(frame, described, behind, raw)) != nullptr) return;
+  unpacked_bytes_ += raw.size();
+  unpacked_[offset] = std::move(raw);
+}
+
+format::OrDamage<format::Prefix> ContentSeals::prefix_of(
+    const Frame& frame, const format::PrefixedPayload& payload) const {
+  return format::read_prefix(frame, payload,
+                             [this](std::uint64_t at, std::vector<std::byte>& /*buffer*/) {
+                               return format::load_frame(file_, at, tag_);
+                             });
+}
+
+// Packed anew, because it vouches for what stands before it, and because what it leans on may have
+// changed, as a hash in it.
+void ContentSeals::seal_prefixed(const Frame& frame) {
+  const auto raw = unpacked_.find(frame.header.own_offset);
+  const auto payload = format::read_prefixed(frame);
+  if (raw == unpacked_.end() || damage_in(payload) != nullptr) return;
+  const auto& described = std::get<format::PrefixedPayload>(payload);
+  const auto prefix = prefix_of(frame, described);
+  if (damage_in(prefix) != nullptr) return;
   if (frame.header.kind == FrameKind::kCommit) {
-    vouch(raw, Bytes(file_).first(frame.header.own_offset));
+    vouch(raw->second, Bytes(file_).first(frame.header.own_offset));
   }
-  if (const auto stored = format::pack_behind(behind, raw)) write_stored(frame, *stored);
+  const Bytes names = frame.stored.first(frame.stored.size() - described.packed.size());
+  std::vector<std::byte> head(names.begin(), names.end());
+  format::store(head, 0, format::xxh3_64(raw->second));
+  pack(frame, head, raw->second, std::get<format::Prefix>(prefix).bytes);
 }
 
 void ContentSeals::write_raw(const Frame& frame, Bytes raw) {
-  if (frame.header.codec == format::Codec::kNone) return write_stored(frame, raw);
-  if (const auto packed = format::compress(raw, format::kArchiveLevel)) {
-    write_stored(frame, *packed);
+  if (frame.header.codec == format::Codec::kNone) {
+    (void)write_stored(frame, raw);
+  } else {
+    pack(frame, {}, raw, {});
   }
 }
 
-void ContentSeals::write_stored(const Frame& frame, Bytes stored) {
+// Levels differ by a few bytes, and only the multiple of 64 matters.
+void ContentSeals::pack(const Frame& frame, Bytes head, Bytes raw, Bytes behind) {
+  const int usual = behind.empty() ? format::kArchiveLevel : format::kPrefixLevel;
+  for (const int level : {usual, 3, 9, 19, 1}) {
+    const auto packed = format::compress(raw, level, behind);
+    if (!packed) continue;
+    std::vector<std::byte> stored(head.begin(), head.end());
+    stored.insert(stored.end(), packed->begin(), packed->end());
+    if (write_stored(frame, stored)) return;
+  }
+}
+
+bool ContentSeals::write_stored(const Frame& frame, Bytes stored) {
   const std::uint64_t room = frame.header.frame_bytes() - format::kFrameHeaderBytes;
-  if (format::align_up(stored.size()) != room) return;
+  if (format::align_up(stored.size()) != room) return false;
   const auto place = file_.subspan(frame.header.own_offset, frame.header.frame_bytes());
   const auto payload = place.subspan(format::kFrameHeaderBytes);
   std::ranges::fill(payload, std::byte{0});
   std::ranges::copy(stored, payload.begin());
   format::store(place, kStoredSizeAt, static_cast<std::uint32_t>(stored.size()));
+  return true;
 }
 
 void ContentSeals::overwrite(const kj::byte* field, Bytes bytes) {
