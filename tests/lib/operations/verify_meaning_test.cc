@@ -10,6 +10,7 @@
 
 #include "format/checksum.h"
 #include "lib/convert/json.h"
+#include "lib/operations/meaning_parts.h"
 #include "session/convert.h"
 #include "tests/lib/operations/meaning_support.h"
 #include "tests/lib/operations/verify_support.h"
@@ -147,6 +148,34 @@ TEST(VerifyMeaning, ALongChainIsNoCircle) {
     }
   });
   EXPECT_TRUE(verified.findings.empty()) << verified.text();
+}
+
+// More than the first search keeps: the tasks are read again, and what it leaves open is looked at
+// exactly.
+TEST(VerifyMeaning, ACircleAmongHalfAMillionDependencies) {
+  constexpr std::uint64_t kTasks = 1'400;
+  constexpr std::uint64_t kEach = 500;
+  static_assert((kTasks - kEach) * kEach + kEach * (kEach - 1) / 2 >
+                operations::CircleSearch::kMostEdges);
+  for (const bool has_circle : {false, true}) {
+    const Verified verified = meaning_of([&](Transaction& change) {
+      const auto name = [](std::uint64_t i) { return numbered("t", i * 11 % kTasks); };
+      for (std::uint64_t i = 0; i < kTasks; ++i) {
+        task(change, name(i), [&](TaskBuilder t) {
+          const std::uint64_t count = std::min(i, kEach);
+          auto list = t.initDependencies(static_cast<std::uint32_t>(count) +
+                                         (has_circle && i == 0 ? 1 : 0));
+          for (std::uint32_t k = 0; k < count; ++k) list[k].setTarget(name(i - 1 - k).c_str());
+          if (has_circle && i == 0) list[0].setTarget(name(kTasks - 1).c_str());
+          for (auto one : list) one.setType(schema::DependencyType::PREREQUISITE);
+        });
+      }
+    });
+    ASSERT_EQ(verified.findings.size(), has_circle ? 1U : 0U) << verified.text();
+    if (!has_circle) continue;
+    EXPECT_EQ(verified.findings[0].code, FindingCode::kDependencyCycle);
+    EXPECT_NE(verified.findings[0].message.find(" more"), std::string::npos);
+  }
 }
 
 TEST(VerifyMeaning, ADependencyNamedTwice) {
