@@ -53,6 +53,9 @@ bool is_lines(SourceFormat format) {
 
 // Of a tracker the order of lines is no content; a conversation has one.
 std::vector<std::string> lines_of(std::string_view text, SourceFormat format) {
+  // Before a line of its own it is none of JSON.
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<std::string> lines;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
