@@ -361,6 +361,32 @@ TEST_P(Exchange, SwapsWhatTwoNamesStandFor) {
   EXPECT_EQ(system_files().list(dir.path()).size(), 2U);
 }
 
+// No file system gives a directory a second name, as some give none to a file.
+TEST_P(Exchange, DoesWithoutSecondNames) {
+  const TempDir dir;
+  for (const char* const name : {"a", "b"}) {
+    std::filesystem::create_directory(dir.file(name));
+    write_file(dir.file(name) + "/was", name);
+  }
+  GetParam()(dir.file("a"), dir.file("b"));
+  EXPECT_EQ(content_of(dir.file("a") + "/was"), "b");
+  EXPECT_EQ(content_of(dir.file("b") + "/was"), "a");
+  EXPECT_EQ(system_files().list(dir.path()).size(), 2U);
+}
+
+TEST_P(Exchange, ThatFailsLeavesBothNamesAndNoThird) {
+  const TempDir dir;
+  std::filesystem::create_directory(dir.file("a"));
+  write_file(dir.file("b"), "b");
+  try {
+    GetParam()(dir.file("a"), dir.file("b"));  // one of the two ways cannot put a directory there
+  } catch (const Error&) {
+    EXPECT_EQ(content_of(dir.file("b")), "b");
+    EXPECT_TRUE(std::filesystem::is_directory(dir.file("a")));
+  }
+  EXPECT_EQ(system_files().list(dir.path()).size(), 2U);
+}
+
 TEST_P(Exchange, NeedsBothNames) {
   const TempDir dir;
   write_file(dir.file("a"), "a");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,28 @@ RepairReport repair_with_loss(SimulatedDisk& disk, const FileBytes& damaged) {
   options.files = &disk;
   options.accept_loss = true;
   return repair(kDiskPath, options);
+}
+
+// As many deltas, then a snapshot that folds them; compacted.
+FileBytes folded_after(int deltas, const std::function<void(Transaction&, int)>& fill) {
+  return compacted(file_with([&](Writer& writer) {
+    for (int i = 1; i <= deltas; ++i) {
+      Transaction change = writer.begin();
+      fill(change, i);
+      (void)change.commit(relaxed());
+    }
+    Transaction change = writer.begin();
+    put_value(change, "v/other", "the last");
+    (void)change.commit(folded());
+  }));
+}
+
+// What repair makes of it when that snapshot and the delta before it are lost.
+Snapshot head_without_the_last_two(SimulatedDisk& disk, FileBytes file) {
+  const auto commits = commits_of(file);
+  for (const std::size_t back : {1U, 2U}) lose(file, commits[commits.size() - back]);
+  (void)repair_with_loss(disk, file);
+  return read_on(disk).head();
 }
 
 // Without parity: what cannot be opened is listed as lost, and all else is as it was.
@@ -94,24 +117,14 @@ TEST(RepairPrefixProperty, KeepsWhatIsWholeAfterAnyDamage) {
 
 // The leaves stand before the deltas that led to them, and are newer.
 TEST(RepairPrefix, WhereTheSnapshotIsLostItsLeavesAreStillTheNewestWord) {
-  FileBytes file = compacted(file_with([&](Writer& writer) {
-    for (int i = 1; i <= 6; ++i) {
-      Transaction change = writer.begin();
-      put_value(change, "v/counter", "at " + std::to_string(i) + " of a row of saved values");
-      put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
-      (void)change.commit(relaxed());
-    }
-    Transaction change = writer.begin();
-    put_value(change, "v/other", "the last");
-    (void)change.commit(folded());
-  }));
+  const FileBytes file = folded_after(6, [](Transaction& change, int i) {
+    put_value(change, "v/counter", "at " + std::to_string(i) + " of a row of saved values");
+    put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
+  });
   const auto commits = commits_of(file);
   ASSERT_TRUE(is_prefixed(commits[commits.size() - 3]));
-  // The snapshot, and the delta that brought the counter's last value.
-  for (const std::size_t back : {1U, 2U}) lose(file, commits[commits.size() - back]);
   SimulatedDisk disk;
-  (void)repair_with_loss(disk, file);
-  const Snapshot head = read_on(disk).head();
+  const Snapshot head = head_without_the_last_two(disk, file);
   const auto counter = head.get<schema::Value>("v/counter");
   ASSERT_TRUE(counter);
   EXPECT_EQ(text((*counter)->getText()), "at 6 of a row of saved values");
@@ -132,28 +145,19 @@ TEST(RepairPrefix, ALeafWrittenAheadIsNewerThanADeltaThatLeansOnNothing) {
     change.upsert(key, message.getRoot<schema::Value>().asReader());
   };
   std::string last;
-  FileBytes file = compacted(file_with([&](Writer& writer) {
-    for (int i = 1; i <= 7; ++i) {
-      Transaction change = writer.begin();
-      if (i >= 6) {
-        last = noise();
-        put_bytes(change, "v/k", last);
-      } else {
-        put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
-      }
-      (void)change.commit(relaxed());
+  const FileBytes file = folded_after(7, [&](Transaction& change, int i) {
+    if (i >= 6) {
+      last = noise();
+      put_bytes(change, "v/k", last);
+    } else {
+      put_value(change, "v/" + std::to_string(i), "beside it, so that the leaf is worth it");
     }
-    Transaction change = writer.begin();
-    put_value(change, "v/other", "the last");
-    (void)change.commit(folded());
-  }));
+  });
   const auto commits = commits_of(file);
   ASSERT_TRUE(is_prefixed(commits[commits.size() - 4]));
   ASSERT_FALSE(is_prefixed(commits[commits.size() - 3]));
-  for (const std::size_t back : {1U, 2U}) lose(file, commits[commits.size() - back]);
   SimulatedDisk disk;
-  (void)repair_with_loss(disk, file);
-  const Snapshot head = read_on(disk).head();
+  const Snapshot head = head_without_the_last_two(disk, file);
   const auto value = head.get<schema::Value>("v/k");
   ASSERT_TRUE(value);
   const auto bytes = (*value)->getBytes();
