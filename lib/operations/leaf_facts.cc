@@ -24,8 +24,23 @@ std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t s
                          format::xxh3_64(format::as_bytes(last_key)));
 }
 
-std::uint64_t hash_of(std::string_view key) {
-  return format::xxh3_64(format::as_bytes(key));
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0) {
+  return format::xxh3_64(format::as_bytes(text), seed);
+}
+
+// From its parts, so that a task's key in the index need not be put together.
+std::uint64_t hash_of_place(std::string_view parent, std::int64_t rank, std::string_view child) {
+  const auto number = static_cast<std::uint64_t>(rank);
+  return hash_of(child, parent.empty() ? number : hash_of(parent, number));
+}
+
+std::uint64_t hash_of_child_key(std::string_view key) {
+  try {
+    const store::ChildKey place = store::parse_child_key(key);
+    return hash_of_place(place.parent, place.rank, place.child);
+  } catch (const Error&) {
+    return hash_of(key);  // of no task
+  }
 }
 
 std::array<char, 8> eight_bytes(std::string_view text) {
@@ -91,7 +106,7 @@ std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format
 }
 
 bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
-            const std::optional<std::string>& after_key, bool ends_level, bool digests) {
+            std::optional<std::string_view> after_key, bool ends_level, bool digests) {
   const LeafSums sums{child.count, child.content_bytes};
   return facts.summary == summary_of(table, child.stored_size, child.stored_bytes, sums, child.key,
                                      digests ? &child.digest : nullptr) &&
@@ -102,17 +117,14 @@ bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
 std::uint64_t sum_of_places(Table table, const LeafView& leaf) {
   if (table != Table::kTasks && table != Table::kChildren) return 0;
   std::uint64_t sum = 0;
-  std::string place;
   for (std::uint32_t i = 0; i < leaf.size(); ++i) {
     if (table == Table::kChildren) {
-      sum += hash_of(leaf.key(i));
+      sum += hash_of_child_key(leaf.key(i));
       continue;
     }
     const auto task = leaf.record(i).as<schema::Task>();
     const auto parent = task.getParent();
-    place.clear();
-    store::append_child_key(place, {parent.begin(), parent.size()}, task.getRank(), leaf.key(i));
-    sum += hash_of(place);
+    sum += hash_of_place({parent.begin(), parent.size()}, task.getRank(), leaf.key(i));
   }
   return sum;
 }

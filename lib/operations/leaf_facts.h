@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "format/chunker.h"
@@ -64,10 +63,9 @@ LeafSums walk_leaf(const format::LeafView& leaf, const format::PageRule& rule, O
 // `after_key`; and it ends where the chunker wants it to, or `ends_level`. False also where the
 // facts do not suffice to tell.
 [[nodiscard]] bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
-                          const std::optional<std::string>& after_key, bool ends_level,
-                          bool digests);
+                          std::optional<std::string_view> after_key, bool ends_level, bool digests);
 
-// Sum of the hashes of the keys that the leaf's tasks have, or should have, in the index of
+// Sum of the hashes of the places that the leaf's tasks have, or should have, in the index of
 // children; 0 of other tables. Throws kj::Exception for a record that is no task.
 [[nodiscard]] std::uint64_t sum_of_places(Table table, const format::LeafView& leaf);
 

@@ -16,6 +16,7 @@
 #include "lib/operations/repair_meaning.h"
 #include "lib/operations/scan.h"
 #include "lib/operations/verify_log.h"
+#include "lib/operations/verify_without_parity.h"
 #include "lib/store/head.h"
 #include "lib/store/view.h"
 #include "lib/store/writer_core.h"
@@ -114,10 +115,12 @@ class Repair {
     return target_ == path_ ? backup_name() : path_;
   }
 
-  // Counts what a full check finds of meaning.
+  // Counts what a full check finds of meaning, where that is to be mended. What is to be mended of
+  // the bytes is only looked for at kDefault: then parity is asked by who restores.
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
     verifying.level = level;
+    verifying.meaning = options_.fix_semantics;
     verifying.files = options_.files;
     verifying.progress = options_.progress;
     correctable_ = 0;
@@ -130,7 +133,9 @@ class Repair {
       if (!damage_.empty()) return;
       damage_ = std::string(finding_name(finding.code)) + ": " + finding.message;
     };
-    const VerifyReport found = verify(path, verifying);
+    const VerifyReport found = level == VerifyLevel::kDefault
+                                   ? verify_without_parity(path, verifying)
+                                   : verify(path, verifying);
     if (options_.fix_semantics) report_.semantic_findings = found.semantic_findings;
     return found.verdict;
   }

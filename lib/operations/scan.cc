@@ -472,16 +472,22 @@ const ScanDamage* Scan::damage_at(std::uint64_t offset) const {
   return offset < behind->end ? &*behind : nullptr;
 }
 
-const LeafFacts* Scan::leaf_at(std::uint64_t offset) const {
+const LeafFacts* LeafFinder::at(std::uint64_t offset) {
   // The first range begins behind the file header, all others at a multiple of their size.
   const std::uint64_t range = offset / kRangeBytes;
-  if (range >= leaves.size() || !format::is_aligned(offset)) return nullptr;
-  const std::vector<LeafFacts>& known = leaves[range];
+  if (range >= scan_.leaves.size() || !format::is_aligned(offset)) return nullptr;
+  const std::vector<LeafFacts>& known = scan_.leaves[range];
   const std::uint64_t place = offset / format::kAlignBytes;
-  const auto found = std::lower_bound(
-      known.begin(), known.end(), place,
-      [](const LeafFacts& facts, std::uint64_t wanted) { return facts.place < wanted; });
-  return found != known.end() && found->place == place ? &*found : nullptr;
+  if (range != range_) next_ = 0;
+  range_ = range;
+  if (next_ >= known.size() || known[next_].place != place) {
+    const auto found = std::lower_bound(
+        known.begin(), known.end(), place,
+        [](const LeafFacts& facts, std::uint64_t wanted) { return facts.place < wanted; });
+    next_ = static_cast<std::size_t>(found - known.begin());
+    if (found == known.end() || found->place != place) return nullptr;
+  }
+  return &known[next_++];
 }
 
 Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin, std::uint64_t end,

@@ -54,8 +54,6 @@ struct Scan {
   // Above it some leaves have no facts, so that memory stays bounded: 16 MiB of them.
   static constexpr std::size_t kMaxLeafFacts = std::size_t{1} << 19;
 
-  // What is known of the leaf at `offset`, if it is.
-  [[nodiscard]] const LeafFacts* leaf_at(std::uint64_t offset) const;
   // The damage that covers `offset`, if there is any.
   [[nodiscard]] const ScanDamage* damage_at(std::uint64_t offset) const;
 
@@ -68,6 +66,19 @@ struct Scan {
   std::uint64_t bytes = 0;
   bool knows_frames = true;  // false: `frames` is empty, the file is too large for it
   std::vector<std::vector<LeafFacts>> leaves;  // of each range, in order
+};
+
+// Finds what a scan knows of leaves; of those asked for in the order of the file, at once.
+class LeafFinder {
+ public:
+  explicit LeafFinder(const Scan& scan) : scan_(scan) {}
+  // Of the leaf at `offset`, if anything is known; valid as long as the scan.
+  [[nodiscard]] const LeafFacts* at(std::uint64_t offset);
+
+ private:
+  const Scan& scan_;
+  std::uint64_t range_ = 0;
+  std::size_t next_ = 0;  // in that range, behind the one found last
 };
 
 // Scans [begin, end) of a file whose frames carry `file_tag`, and with `rules` looks into its

@@ -20,6 +20,7 @@
 #include "lib/operations/verify_log.h"
 #include "lib/operations/verify_tables.h"
 #include "lib/operations/verify_tree.h"
+#include "lib/operations/verify_without_parity.h"
 #include "lib/store/head.h"
 #include "lib/store/view.h"
 
@@ -35,8 +36,8 @@ constexpr std::size_t kPageCacheBytes = std::size_t{8} << 20;
 
 class Verification {
  public:
-  Verification(const std::string& path, const VerifyOptions& options)
-      : path_(path), options_(options), log_(path, options) {
+  Verification(const std::string& path, const VerifyOptions& options, bool asks_parity)
+      : path_(path), options_(options), asks_parity_(asks_parity), log_(path, options) {
     io::FileSystem& files = options.files != nullptr ? *options.files : io::system_files();
     file_ = std::make_shared<PatientFile>(files.open(path, io::OpenMode::kRead), path);
     size_ = file_->size_bytes();
@@ -248,13 +249,15 @@ class Verification {
     report_head(book, scan ? &*scan : nullptr);
     VerifyContext context{
         options_.level,          *file_, header_, pages, once, scan ? &*scan : nullptr, book, log_,
-        progress_of_structure(), 0,      0,       {}};
+        progress_of_structure(), 0,      0,       {},    {}};
     check_structure(context, chain);
     if (!scan) {
       report_.bytes_checked = format::kFileHeaderBytes + context.bytes;
       report_.frames_checked = context.frames;
     }
-    const auto coverage = coverage_of(*file_, tag_.value_or(0), end_, known_parity(scan));
+    const auto coverage = asks_parity_
+                              ? coverage_of(*file_, tag_.value_or(0), end_, known_parity(scan))
+                              : no_coverage();
     report_header(*coverage);
     transient_.insert(transient_.end(), context.transient.begin(), context.transient.end());
     if (scan) transient_.insert(transient_.end(), scan->transient.begin(), scan->transient.end());
@@ -411,6 +414,7 @@ class Verification {
 
   std::string path_;
   const VerifyOptions& options_;
+  bool asks_parity_;
   FindingLog log_;
   std::shared_ptr<PatientFile> file_;
   std::uint64_t size_ = 0;
@@ -427,7 +431,20 @@ class Verification {
   std::uint64_t reported_bytes_ = 0;
 };
 
+VerifyReport run(const std::string& path, const VerifyOptions& options, bool asks_parity) {
+  try {
+    return Verification(path, options, asks_parity).run();
+  } catch (const Error& error) {
+    throw error.in_file(path);
+  }
+}
+
 }  // namespace
+
+VerifyReport verify_without_parity(const std::string& path, const VerifyOptions& options) {
+  return run(path, options, false);
+}
+
 }  // namespace operations
 
 std::string_view verdict_name(Verdict verdict) {
@@ -447,11 +464,7 @@ std::string_view verdict_name(Verdict verdict) {
 }
 
 VerifyReport verify(const std::string& path, const VerifyOptions& options) {
-  try {
-    return operations::Verification(path, options).run();
-  } catch (const Error& error) {
-    throw error.in_file(path);
-  }
+  return operations::run(path, options, true);
 }
 
 }  // namespace session

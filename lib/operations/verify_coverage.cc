@@ -109,7 +109,20 @@ class ParityCoverage : public Coverage {
   mutable std::optional<ParityOutcome> outcome_;
 };
 
+class NoCoverage : public Coverage {
+ public:
+  [[nodiscard]] std::vector<bool> restorable(std::span<const Span> damaged) const override {
+    return std::vector<bool>(damaged.size(), false);
+  }
+  [[nodiscard]] std::uint64_t uncovered_bytes() const override { return 0; }
+  [[nodiscard]] std::vector<Finding> findings() const override { return {}; }
+};
+
 }  // namespace
+
+std::unique_ptr<Coverage> no_coverage() {
+  return std::make_unique<NoCoverage>();
+}
 
 std::unique_ptr<Coverage> coverage_of(PatientFile& file, std::uint64_t file_tag, std::uint64_t end,
                                       std::optional<std::uint64_t> newest_group) {

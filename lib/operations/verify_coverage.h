@@ -33,5 +33,7 @@ class Coverage {
 [[nodiscard]] std::unique_ptr<Coverage> coverage_of(PatientFile& file, std::uint64_t file_tag,
                                                     std::uint64_t end,
                                                     std::optional<std::uint64_t> newest_group);
+// Of nothing, and without a search: for who asks parity himself.
+[[nodiscard]] std::unique_ptr<Coverage> no_coverage();
 
 }  // namespace session::operations

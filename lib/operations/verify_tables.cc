@@ -128,7 +128,8 @@ class ChildrenCheck {
       : context_(context),
         trees_(trees),
         tasks_(trees.roots[slot(Table::kTasks)]),
-        children_(trees.roots[slot(Table::kChildren)]) {}
+        children_(trees.roots[slot(Table::kChildren)]),
+        leaves_(*context.scan) {}
 
   void run() {
     if (sum_of(Table::kTasks, tasks_) == sum_of(Table::kChildren, children_)) return;
@@ -151,13 +152,15 @@ class ChildrenCheck {
   }
   // Of a page and all below it. Both trees are whole, so an index page stands where its parent
   // says.
-  [[nodiscard]] std::uint64_t sum_below(Table table, std::uint64_t offset,
-                                        std::uint32_t level) const {
+  [[nodiscard]] std::uint64_t sum_below(Table table, std::uint64_t offset, std::uint32_t level) {
     if (level == 0) {
-      const LeafFacts* const known = context_.scan->leaf_at(offset);
+      const LeafFacts* const known = leaves_.at(offset);
       if (known != nullptr) return known->places;
       const store::Page page = context_.once.fetch(offset, format::FrameKind::kLeaf);
       return sum_of_places(table, format::LeafView(page.payload()));
+    }
+    if (const auto known = context_.places.find(offset); known != context_.places.end()) {
+      return known->second;
     }
     const store::Page page = context_.once.fetch(offset, format::FrameKind::kIndex);
     const format::IndexView index = store::open_index(page, offset, level);
@@ -167,7 +170,7 @@ class ChildrenCheck {
     }
     return sum;
   }
-  [[nodiscard]] std::uint64_t sum_of(Table table, const format::RootRef& root) const {
+  [[nodiscard]] std::uint64_t sum_of(Table table, const format::RootRef& root) {
     return root.empty() ? 0 : sum_below(table, root.offset, root.level);
   }
   void check_child(std::string_view key) {
@@ -196,6 +199,7 @@ class ChildrenCheck {
   const NewestTrees& trees_;
   const format::RootRef& tasks_;
   const format::RootRef& children_;
+  LeafFinder leaves_;
 };
 
 void check_checkpoints(VerifyContext& context, const NewestTrees& trees) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "format/record.h"
@@ -42,19 +43,22 @@ std::string key_text(Table table, std::string_view key) {
 }
 
 CheckedSet::CheckedSet(std::uint64_t file_bytes)
-    : slots_(std::clamp(std::bit_ceil(file_bytes / kFileBytesPerSlot + 1), kMinSlots, kMaxSlots)) {}
+    : slots_(std::clamp(std::bit_ceil(file_bytes / kFileBytesPerSlot + 1), kMinSlots, kMaxSlots)),
+      memory_(static_cast<std::uint64_t*>(std::calloc(slots_, sizeof(std::uint64_t)))) {
+  if (memory_ == nullptr) throw std::bad_alloc();
+}
 
-std::size_t CheckedSet::group_of(std::uint64_t hash) const {
-  return static_cast<std::size_t>(hash % (slots_.size() / kWays)) * kWays;
+std::span<std::uint64_t, CheckedSet::kWays> CheckedSet::group_of(std::uint64_t hash) const {
+  return std::span<std::uint64_t, kWays>(memory_.get() + hash % (slots_ / kWays) * kWays, kWays);
 }
 
 bool CheckedSet::contains(std::uint64_t hash) const {
-  const auto group = std::span(slots_).subspan(group_of(hash), kWays);
+  const auto group = group_of(hash);
   return std::find(group.begin(), group.end(), hash | 1) != group.end();
 }
 
 void CheckedSet::add(std::uint64_t hash) {
-  const auto group = std::span(slots_).subspan(group_of(hash), kWays);
+  const auto group = group_of(hash);
   auto slot = std::find(group.begin(), group.end(), 0);
   if (slot == group.end()) slot = group.begin() + static_cast<std::ptrdiff_t>(hash >> 62);
   *slot = hash | 1;  // 0 is an empty one
@@ -63,7 +67,9 @@ void CheckedSet::add(std::uint64_t hash) {
 TreeCheck::TreeCheck(VerifyContext& context)
     : context_(context),
       leaf_rule_(context.header.leaf_target_log2, 0),
-      checked_(context.pages.size_bytes()) {}
+      checked_(context.pages.size_bytes()) {
+  if (context.scan != nullptr) leaves_.emplace(*context.scan);
+}
 
 std::array<bool, kTableSlots> TreeCheck::check(const format::Roots& roots, std::uint64_t revision) {
   std::array<bool, kTableSlots> whole;
@@ -132,10 +138,6 @@ bool TreeCheck::visit(const Expected& page) {
     find(FindingCode::kLink, FindingEffect::kLoss, page, "a tree of too many levels");
     return false;
   }
-  if (is_known_leaf(page)) {
-    if (context_.advance) context_.advance(0);  // nothing was read
-    return true;
-  }
   const std::uint64_t hash = hash_of(page);
   if (checked_.contains(hash)) return true;
   auto loaded =
@@ -168,12 +170,14 @@ bool TreeCheck::visit(const Expected& page) {
   return whole;
 }
 
-// The scan found nothing wrong in it, and it is what the page above says.
-bool TreeCheck::is_known_leaf(const Expected& page) const {
-  if (page.level != 0 || !page.has_last_key || context_.scan == nullptr) return false;
-  const LeafFacts* const known = context_.scan->leaf_at(page.facts.offset);
-  return known != nullptr && agrees(*known, table_, page.facts, page.after_key, page.ends_level,
-                                    context_.level == VerifyLevel::kFull);
+// If the scan found nothing wrong in it, and it is what the page above says.
+const LeafFacts* TreeCheck::known_leaf(const Expected& page) {
+  if (page.level != 0 || !leaves_) return nullptr;
+  const LeafFacts* const known = leaves_->at(page.facts.offset);
+  if (known == nullptr) return nullptr;
+  const bool digests = context_.level == VerifyLevel::kFull;
+  return agrees(*known, table_, page.facts, page.after_key, page.ends_level, digests) ? known
+                                                                                      : nullptr;
 }
 
 bool TreeCheck::visit_leaf(const Expected& page, const store::Page& bytes) {
@@ -207,6 +211,8 @@ bool TreeCheck::visit_index(const Expected& page, const store::Page& bytes) {
   Sums sums{0, 0, format::align_up(format::kFrameHeaderBytes + bytes.stored_size)};
   std::uint64_t size = 0;
   bool whole = true;
+  std::uint64_t places = 0;
+  bool knows_places = page.level == 1 && (table_ == Table::kTasks || table_ == Table::kChildren);
   for (std::uint32_t i = 0; i < index.size(); ++i) {
     const Expected child = child_of(page, index, i);
     sums.count += child.facts.count;
@@ -216,9 +222,16 @@ bool TreeCheck::visit_index(const Expected& page, const store::Page& bytes) {
     size += weight;
     check_border(page, rule.ends_after(child.facts.key, weight, size, i + 1), i + 1 == index.size(),
                  child.facts.key);
+    if (const LeafFacts* const known = known_leaf(child)) {
+      places += known->places;
+      if (context_.advance) context_.advance(0);  // nothing was read
+      continue;
+    }
+    knows_places = false;
     const bool is_asked = child.level > 0 || context_.level != VerifyLevel::kQuick;
     if (is_asked && !visit(child)) whole = false;
   }
+  if (knows_places) context_.remember_places(page.facts.offset, places);
   check_sums(page, sums);
   if (context_.level == VerifyLevel::kFull) check_digest(page, format::index_digest(index));
   return whole;
@@ -231,7 +244,7 @@ TreeCheck::Expected TreeCheck::child_of(const Expected& parent, const IndexView&
   child.level = parent.level - 1;
   child.has_last_key = true;
   child.ends_level = parent.ends_level && at + 1 == index.size();
-  child.after_key = at == 0 ? parent.after_key : std::optional(std::string(index.key(at - 1)));
+  child.after_key = at == 0 ? parent.after_key : std::optional(index.key(at - 1));
   return child;
 }
 

@@ -3,7 +3,10 @@
 // digests. A page that a later revision shares was checked when the first one was.
 
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +28,13 @@ class CheckedSet {
 
  private:
   static constexpr std::size_t kWays = 4;
-  [[nodiscard]] std::size_t group_of(std::uint64_t hash) const;
-  std::vector<std::uint64_t> slots_;
+  struct Free {
+    void operator()(std::uint64_t* slots) const { std::free(slots); }
+  };
+  [[nodiscard]] std::span<std::uint64_t, kWays> group_of(std::uint64_t hash) const;
+  std::size_t slots_;
+  // Zeros that take no memory before something is put among them: most files need few.
+  std::unique_ptr<std::uint64_t[], Free> memory_;
 };
 
 class TreeCheck {
@@ -48,9 +56,10 @@ class TreeCheck {
   struct Expected {
     format::Child facts;
     std::uint32_t level = 0;
-    std::optional<std::string> after_key;  // the last key of the page before it
-    bool has_last_key = false;             // facts.key is known: of every page but a root
-    bool ends_level = true;                // the last of its level
+    // The last key of the page before it: in a page above, which is held meanwhile.
+    std::optional<std::string_view> after_key;
+    bool has_last_key = false;  // facts.key is known: of every page but a root
+    bool ends_level = true;     // the last of its level
   };
   struct Sums {
     std::uint64_t count = 0;
@@ -60,7 +69,7 @@ class TreeCheck {
 
   [[nodiscard]] std::uint64_t hash_of(const Expected& page) const;
   bool visit(const Expected& page);
-  [[nodiscard]] bool is_known_leaf(const Expected& page) const;
+  [[nodiscard]] const LeafFacts* known_leaf(const Expected& page);
   bool visit_leaf(const Expected& page, const store::Page& bytes);
   bool visit_index(const Expected& page, const store::Page& bytes);
   [[nodiscard]] static Expected child_of(const Expected& parent, const format::IndexView& index,
@@ -87,6 +96,7 @@ class TreeCheck {
   VerifyContext& context_;
   format::PageRule leaf_rule_;
   CheckedSet checked_;
+  std::optional<LeafFinder> leaves_;  // nothing at kQuick
   std::vector<std::uint64_t> lost_;
   // Of the trees being walked.
   Table table_ = Table::kSession;
