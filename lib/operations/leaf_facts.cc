@@ -12,20 +12,19 @@ namespace {
 
 using format::LeafView;
 
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0) {
+  return format::xxh3_64(format::as_bytes(text), seed);
+}
+
 std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t stored_bytes,
-                         const LeafSums& sums, std::string_view last_key, const Digest* digest) {
+                         const LeafSums& sums, std::uint64_t last_key_hash, const Digest* digest) {
   std::array<std::uint64_t, 9> said{
       slot(table), stored_size, stored_bytes, sums.count, sums.content_bytes, 0, 0, 0, 0};
   static_assert(sizeof(Digest) == 4 * sizeof(std::uint64_t));
   if (digest != nullptr)
     std::copy_n(digest->data(), digest->size(),
                 std::as_writable_bytes(std::span(said)).data() + 40);
-  return format::xxh3_64(std::as_bytes(std::span(said)),
-                         format::xxh3_64(format::as_bytes(last_key)));
-}
-
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0) {
-  return format::xxh3_64(format::as_bytes(text), seed);
+  return format::xxh3_64(std::as_bytes(std::span(said)), last_key_hash);
 }
 
 // From its parts, so that a task's key in the index need not be put together.
@@ -50,8 +49,10 @@ std::array<char, 8> eight_bytes(std::string_view text) {
 }
 
 // The first key begins with the bytes it shares with the last one, so the last one, which the
-// parent knows, and eight bytes more nearly always tell where it stands.
+// parent knows, and eight bytes more mostly tell where it stands. Siblings, whose keys in the index
+// of children have a long beginning in common, are known by the leaf before.
 bool lies_behind(const LeafFacts& facts, std::string_view last_key, std::string_view after_key) {
+  if (facts.behind != 0 && facts.behind == hash_of(after_key)) return true;
   const int order = after_key.substr(0, facts.common).compare(last_key.substr(0, facts.common));
   if (order != 0) return order < 0;
   const std::array<char, 8> rest = eight_bytes(after_key.substr(facts.common));
@@ -60,7 +61,8 @@ bool lies_behind(const LeafFacts& facts, std::string_view last_key, std::string_
 }
 
 std::optional<LeafFacts> facts_of_sound_leaf(const format::FrameHeader& header,
-                                             format::Bytes payload, const LeafRules& rules) {
+                                             format::Bytes payload, const LeafRules& rules,
+                                             LeafBefore& before) {
   const auto table = static_cast<Table>(header.table);
   const LeafView leaf(payload);
   LeafFacts facts;
@@ -83,7 +85,9 @@ std::optional<LeafFacts> facts_of_sound_leaf(const format::FrameHeader& header,
   facts.places = sum_of_places(table, leaf);
   std::optional<Digest> digest;
   if (rules.digests) digest = format::leaf_digest(payload);
-  facts.summary = summary_of(table, header.stored_size, header.frame_bytes(), sums, last,
+  if (before.hash != 0 && first > before.last_key) facts.behind = before.hash;
+  before = {std::string(last), hash_of(last)};
+  facts.summary = summary_of(table, header.stored_size, header.frame_bytes(), sums, before.hash,
                              digest ? &*digest : nullptr);
   return facts;
 }
@@ -91,13 +95,13 @@ std::optional<LeafFacts> facts_of_sound_leaf(const format::FrameHeader& header,
 }  // namespace
 
 std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format::Bytes payload,
-                                       const LeafRules& rules) {
+                                       const LeafRules& rules, LeafBefore& before) {
   constexpr std::uint64_t kPlaces = std::uint64_t{1} << 32;
   if (header.own_offset / format::kAlignBytes >= kPlaces) return std::nullopt;
   if (!table_from_number(header.table) || header.table == slot(Table::kBlobs)) return std::nullopt;
   if (store::check_payload(format::FrameKind::kLeaf, header.table, payload)) return std::nullopt;
   try {
-    return facts_of_sound_leaf(header, payload, rules);
+    return facts_of_sound_leaf(header, payload, rules, before);
   } catch (const kj::Exception&) {
     return std::nullopt;  // the walk says what is wrong with it
   } catch (const Error&) {
@@ -108,8 +112,8 @@ std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header, format
 bool agrees(const LeafFacts& facts, Table table, const format::Child& child,
             std::optional<std::string_view> after_key, bool ends_level, bool digests) {
   const LeafSums sums{child.count, child.content_bytes};
-  return facts.summary == summary_of(table, child.stored_size, child.stored_bytes, sums, child.key,
-                                     digests ? &child.digest : nullptr) &&
+  return facts.summary == summary_of(table, child.stored_size, child.stored_bytes, sums,
+                                     hash_of(child.key), digests ? &child.digest : nullptr) &&
          (facts.ends_page || ends_level) &&
          (!after_key || lies_behind(facts, child.key, *after_key));
 }

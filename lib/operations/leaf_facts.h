@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "format/chunker.h"
@@ -20,17 +21,24 @@ struct LeafRules {
   bool digests = false;  // SHA-256 too
 };
 
-// 32 bytes a leaf.
+// 40 bytes a leaf.
 struct LeafFacts {
   // A hash of what a parent says of the leaf: its table, counts, sizes, last key, and digest.
   std::uint64_t summary = 0;
   std::uint64_t places = 0;    // sum_of_places()
+  std::uint64_t behind = 0;    // a hash of a key that lies before all of its own; 0: of none
   std::array<char, 8> next{};  // of the first key behind `common`; zeros behind its end
   std::uint32_t place = 0;     // offset / kAlignBytes: only files below 256 GiB have facts
   std::uint16_t common = 0;    // bytes that the first and the last key share
   bool ends_page = false;      // the chunker ends a page after the last record
 };
-static_assert(sizeof(LeafFacts) == 32);
+static_assert(sizeof(LeafFacts) == 40);
+
+// The leaf that was looked at last. Where a tree was written at once the next one lies behind it.
+struct LeafBefore {
+  std::string last_key;
+  std::uint64_t hash = 0;  // of that; 0 if there is none
+};
 
 struct LeafSums {
   std::uint64_t count = 0;
@@ -55,9 +63,11 @@ LeafSums walk_leaf(const format::LeafView& leaf, const format::PageRule& rule, O
 }
 
 // Of the raw payload of a leaf's frame that is sound as bytes; nothing if something is wrong with
-// the leaf, or if only the trees can tell (blobs, and records that refer to them).
+// the leaf, or if only the trees can tell (blobs, and records that refer to them). `before` becomes
+// this leaf.
 [[nodiscard]] std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header,
-                                                     format::Bytes payload, const LeafRules& rules);
+                                                     format::Bytes payload, const LeafRules& rules,
+                                                     LeafBefore& before);
 
 // Whether the leaf is what `child`, its entry in the page above, says; its keys lie behind
 // `after_key`; and it ends where the chunker wants it to, or `ends_level`. False also where the

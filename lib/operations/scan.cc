@@ -89,6 +89,7 @@ class RangeScan {
   // to; else the first valid header is looked for.
   RangeResult run(std::uint64_t begin, std::uint64_t limit, bool synced) {
     result_ = {};
+    before_ = {};
     std::uint64_t at = synced ? begin : next_header(begin, limit);
     result_.first = at;
     while (at < limit) at = step(at, limit);
@@ -180,7 +181,7 @@ class RangeScan {
     const Bytes stored = frame.subspan(format::kFrameHeaderBytes, header.stored_size);
     const auto raw = format::raw_payload({header, stored}, unpacked_);
     if (format::damage_in(raw) != nullptr) return;
-    if (auto facts = facts_of_leaf(header, std::get<Bytes>(raw), *leaves_.rules)) {
+    if (auto facts = facts_of_leaf(header, std::get<Bytes>(raw), *leaves_.rules, before_)) {
       result_.leaves.push_back(*facts);
     }
   }
@@ -256,6 +257,7 @@ class RangeScan {
   Scan& map_;
   LeafLook leaves_;
   std::vector<std::byte> unpacked_;
+  LeafBefore before_;
   RangeResult result_;
 };
 

@@ -23,8 +23,14 @@ struct Leaf {
   format::FrameHeader header;
   format::Child child;
 
-  [[nodiscard]] std::optional<LeafFacts> facts() const {
-    return facts_of_leaf(header, payload, kRules);
+  // Looked at behind another leaf, or behind none.
+  [[nodiscard]] std::optional<LeafFacts> facts(LeafBefore before = {}) const {
+    return facts_of_leaf(header, payload, kRules, before);
+  }
+  [[nodiscard]] LeafBefore as_before() const {
+    LeafBefore before;
+    EXPECT_TRUE(facts_of_leaf(header, payload, kRules, before));
+    return before;
   }
 };
 
@@ -96,21 +102,44 @@ TEST(LeafFacts, OfALeafThatEndsTooEarlyAgreeOnlyAtTheEndOfItsLevel) {
   EXPECT_FALSE(agrees(*leaf.facts(), Table::kValues, leaf.child, {}, false, true));
 }
 
+// Siblings in the index of children: all that tells them apart stands behind their parent.
+TEST(LeafFacts, KnowTheOrderOfLongKeysThatBeginAlike) {
+  RandomRecord random(7);
+  const std::string beginning(50, 'p');
+  const auto leaf_with = [&](const std::vector<std::string>& keys) {
+    Records records;
+    for (const std::string& key : keys) records.emplace(key, random.value(50));
+    return leaf_of(Table::kValues, records);
+  };
+  const Leaf before = leaf_with({beginning + "1", beginning + "2"});
+  const Leaf leaf = leaf_with({beginning + "3", "q"});
+  const auto is_sure = [&](const std::optional<LeafFacts>& facts, const std::string& after_key) {
+    return agrees(facts.value(), Table::kValues, leaf.child, after_key, true, true);
+  };
+  EXPECT_FALSE(is_sure(leaf.facts(), before.child.key)) << "eight bytes are not enough";
+  EXPECT_TRUE(is_sure(leaf.facts(before.as_before()), before.child.key));
+  EXPECT_FALSE(is_sure(leaf.facts(before.as_before()), beginning + "4"));
+  EXPECT_EQ(before.facts(leaf.as_before())->behind, 0U) << "the wrong way round";
+}
+
 // They may be unsure, then the leaf is read; they may never be wrong.
 TEST(LeafFacts, NeverCallKeysInOrderThatAreNot) {
   RandomRecord random(test::random_seed());
   int sure = 0;
   int in_order = 0;
+  LeafBefore before;
   for (int round = 0; round < 3000; ++round) {
     Records records;
     for (std::size_t n = 1 + random.below(5); n > 0; --n) {
       records.insert_or_assign(random.key(), random.value(8));
     }
     const Leaf leaf = leaf_of(Table::kValues, records);
-    const auto facts = leaf.facts();
+    const LeafBefore last = before;
+    const auto facts = facts_of_leaf(leaf.header, leaf.payload, kRules, before);
     if (!facts) continue;  // long keys that end a page
-    // Of the page before it: any key, or one near the first.
+    // Of the page before it: any key, or one near the first, or of the leaf looked at before.
     std::string after = random.one_in(2) ? random.key() : records.begin()->first;
+    if (random.one_in(3)) after = last.last_key;
     if (random.one_in(3)) after += random.text(random.below(12));
     if (random.one_in(3)) after.resize(random.below(after.size() + 1));
     if (after >= leaf.child.key) continue;  // the index page itself is in order

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -29,6 +30,13 @@ std::size_t frame(const FileBytes& file, int kind, int n = 0) {
   }
   const auto size = static_cast<int>(found.size());
   return found.at(static_cast<std::size_t>(n < 0 ? size + n : n));
+}
+
+bool is_frame_of(const FileBytes& file, std::size_t offset, int kind) {
+  const auto frames = frames_in(file);
+  return std::any_of(frames.begin(), frames.end(), [&](const FramePlace& place) {
+    return place.offset == offset && place.kind == kind;
+  });
 }
 
 void store_header(FileBytes& file, std::size_t offset, std::size_t at, std::uint8_t byte) {
@@ -533,6 +541,26 @@ TEST(VerifyFindings, AnIndexOfChildrenThatIsWrong) {
   ASSERT_TRUE(verified.has(FindingCode::kChildrenIndex)) << verified.text();
   EXPECT_EQ(verified.first(FindingCode::kChildrenIndex)->key, numbered("t", 2));
   EXPECT_EQ(verified.report.verdict, Verdict::kRepairable) << verified.text();
+}
+
+TEST(VerifyFindings, AnIndexOfChildrenThatIsWrongBelowIndexPages) {
+  FileBytes file = small_snapshot(400);
+  std::size_t page = root_of(file, Table::kTasks);
+  const auto index_at = [&](std::size_t offset) {
+    const auto size = format::load<std::uint32_t>(format::Bytes(file).subspan(offset), 8);
+    return format::IndexView(format::Bytes(file).subspan(offset + format::kFrameHeaderBytes, size));
+  };
+  ASSERT_TRUE(is_frame_of(file, page, kIndex)) << "of several leaves";
+  while (is_frame_of(file, page, kIndex)) page = index_at(page).offset(index_at(page).size() / 2);
+  std::string key;
+  forge<schema::Leaf>(file, page, [&](schema::Leaf::Builder leaf) {
+    key = format::LeafView(leaf.asReader()).key(0);
+    auto records = leaf.getRecords().getAs<capnp::List<schema::Task>>();
+    records[0].setRank(records[0].getRank() + 1);
+  });
+  const Verified verified = verify_bytes(file);
+  ASSERT_TRUE(verified.has(FindingCode::kChildrenIndex)) << verified.text();
+  EXPECT_EQ(verified.first(FindingCode::kChildrenIndex)->key, key);
 }
 
 TEST(VerifyFindings, ABlobThatNoTableKnows) {
