@@ -1,6 +1,7 @@
 #include "lib/operations/leaf_facts.h"
 
 #include <algorithm>
+#include <span>
 
 #include "lib/store/blob_fields.h"
 #include "lib/store/overlay.h"
@@ -27,10 +28,12 @@ std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t s
   return format::xxh3_64(std::as_bytes(std::span(said)), last_key_hash);
 }
 
-// From its parts, so that a task's key in the index need not be put together.
+// From its parts, so that a task's key in the index need not be put together. Each part is hashed
+// to a word of its own: as seeds, ranks and short names would cancel each other out.
 std::uint64_t hash_of_place(std::string_view parent, std::int64_t rank, std::string_view child) {
-  const auto number = static_cast<std::uint64_t>(rank);
-  return hash_of(child, parent.empty() ? number : hash_of(parent, number));
+  const std::array<std::uint64_t, 3> place{hash_of(parent), static_cast<std::uint64_t>(rank),
+                                           hash_of(child)};
+  return format::xxh3_64(std::as_bytes(std::span(place)));
 }
 
 std::uint64_t hash_of_child_key(std::string_view key) {
@@ -38,7 +41,9 @@ std::uint64_t hash_of_child_key(std::string_view key) {
     const store::ChildKey place = store::parse_child_key(key);
     return hash_of_place(place.parent, place.rank, place.child);
   } catch (const Error&) {
-    return hash_of(key);  // of no task
+    constexpr std::uint64_t kOfNoPlace = 1;
+    const std::array<std::uint64_t, 2> whole{hash_of(key), kOfNoPlace};
+    return format::xxh3_64(std::as_bytes(std::span(whole)));
   }
 }
 

@@ -64,7 +64,7 @@ LeafSums walk_leaf(const format::LeafView& leaf, const format::PageRule& rule, O
 
 // Of the raw payload of a leaf's frame that is sound as bytes; nothing if something is wrong with
 // the leaf, or if only the trees can tell (blobs, and records that refer to them). `before` becomes
-// this leaf.
+// this leaf if it has facts.
 [[nodiscard]] std::optional<LeafFacts> facts_of_leaf(const format::FrameHeader& header,
                                                      format::Bytes payload, const LeafRules& rules,
                                                      LeafBefore& before);

@@ -115,8 +115,8 @@ class Repair {
     return target_ == path_ ? backup_name() : path_;
   }
 
-  // Counts what a full check finds of meaning, where that is to be mended. What is to be mended of
-  // the bytes is only looked for at kDefault: then parity is asked by who restores.
+  // A full check is the judge of what is whole; of meaning it counts what it finds where that is to
+  // be mended. Before it, kDefault only asks whether there is anything to mend.
   [[nodiscard]] Verdict check(const std::string& path, VerifyLevel level) {
     VerifyOptions verifying;
     verifying.level = level;

@@ -94,6 +94,7 @@ class RangeScan {
     result_.first = at;
     while (at < limit) at = step(at, limit);
     result_.stopped = at;
+    result_.leaves.shrink_to_fit();  // all ranges together keep to the bound
     return std::move(result_);
   }
   [[nodiscard]] ScanDamage damage_of(std::uint64_t at, std::uint64_t end) {

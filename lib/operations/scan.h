@@ -51,8 +51,8 @@ struct Scan {
   // Beyond so many, damage is only counted on in the last of them.
   static constexpr std::size_t kMaxDamages = 16384;
 
-  // Above it some leaves have no facts, so that memory stays bounded: 20 MiB of them.
-  static constexpr std::size_t kMaxLeafFacts = std::size_t{1} << 19;
+  // Above it some leaves have no facts, so that memory stays bounded.
+  static constexpr std::size_t kMaxLeafFacts = (std::size_t{16} << 20) / sizeof(LeafFacts);
 
   // The damage that covers `offset`, if there is any.
   [[nodiscard]] const ScanDamage* damage_at(std::uint64_t offset) const;

@@ -42,12 +42,13 @@ struct VerifyContext {
   std::uint64_t bytes = 0;
   std::vector<Span> transient;  // frames that were read wrongly once
 
-  // sum_of_places() of all leaves below an index page just above them, for who asks again: as many
-  // as stay small beside the rest, for some 8 GiB of file.
+  // sum_of_places() of all leaves below an index page just above them, for who asks again: enough
+  // for some 8 GiB of tasks. When it is full it forgets, and the newest trees come last.
   static constexpr std::size_t kMaxPlaces = std::size_t{1} << 16;
   std::unordered_map<std::uint64_t, std::uint64_t> places;
   void remember_places(std::uint64_t offset, std::uint64_t sum) {
-    if (places.size() < kMaxPlaces) places.emplace(offset, sum);
+    if (places.size() == kMaxPlaces) places.clear();
+    places.emplace(offset, sum);
   }
 };
 

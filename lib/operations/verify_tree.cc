@@ -48,8 +48,8 @@ CheckedSet::CheckedSet(std::uint64_t file_bytes)
   if (memory_ == nullptr) throw std::bad_alloc();
 }
 
-std::span<std::uint64_t, CheckedSet::kWays> CheckedSet::group_of(std::uint64_t hash) const {
-  return std::span<std::uint64_t, kWays>(memory_.get() + hash % (slots_ / kWays) * kWays, kWays);
+CheckedSet::Group CheckedSet::group_of(std::uint64_t hash) const {
+  return Group(memory_.get() + hash % (slots_ / kWays) * kWays, kWays);
 }
 
 bool CheckedSet::contains(std::uint64_t hash) const {

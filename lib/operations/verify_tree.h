@@ -31,7 +31,8 @@ class CheckedSet {
   struct Free {
     void operator()(std::uint64_t* slots) const { std::free(slots); }
   };
-  [[nodiscard]] std::span<std::uint64_t, kWays> group_of(std::uint64_t hash) const;
+  using Group = std::span<std::uint64_t, kWays>;
+  [[nodiscard]] Group group_of(std::uint64_t hash) const;
   std::size_t slots_;
   // Zeros that take no memory before something is put among them: most files need few.
   std::unique_ptr<std::uint64_t[], Free> memory_;

@@ -8,7 +8,7 @@
 
 namespace session::operations {
 
-// As verify(), but damage is called kLossy whatever parity there is, `uncovered_bytes` stays 0, and
+// As verify(), but what only parity could restore is called kLossy, `uncovered_bytes` stays 0, and
 // at kFull the parity groups are not looked into.
 [[nodiscard]] VerifyReport verify_without_parity(const std::string& path,
                                                  const VerifyOptions& options);

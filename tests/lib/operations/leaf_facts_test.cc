@@ -4,9 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <capnp/message.h>
+
 #include <functional>
 #include <map>
+#include <set>
+#include <string>
+#include <vector>
 
+#include "lib/store/overlay.h"
 #include "tests/support/random_record.h"
 #include "tests/support/seed.h"
 
@@ -150,6 +156,52 @@ TEST(LeafFacts, NeverCallKeysInOrderThatAreNot) {
     sure += said ? 1 : 0;
   }
   EXPECT_GT(sure, in_order / 2) << "the shortcut is of no use";
+}
+
+format::Record task_with(const std::string& parent, std::int64_t rank) {
+  capnp::MallocMessageBuilder message;
+  auto task = message.initRoot<schema::Task>();
+  task.setTitle("task");
+  if (!parent.empty()) task.setParent(parent.c_str());
+  task.setRank(rank);
+  return format::Record(task.asReader());
+}
+
+std::uint64_t place_of_task(const std::string& parent, std::int64_t rank, const std::string& key) {
+  const Leaf leaf = leaf_of(Table::kTasks, {{key, task_with(parent, rank)}});
+  return sum_of_places(Table::kTasks, format::LeafView(leaf.payload));
+}
+
+std::uint64_t place_of_child(const std::string& key) {
+  capnp::MallocMessageBuilder message;
+  const auto record = format::Record(message.initRoot<schema::Child>().asReader());
+  const Leaf leaf = leaf_of(Table::kChildren, {{key, record}});
+  return sum_of_places(Table::kChildren, format::LeafView(leaf.payload));
+}
+
+// Names and ranks as people give them: they differ in their last bits.
+TEST(LeafFacts, HaveAnotherSumForEachPlace) {
+  std::vector<std::string> parents{""};
+  for (int i = 1; i < 100; ++i) parents.push_back(std::to_string(i));
+  for (int i = 1; i < 10; ++i) parents.push_back("1." + std::to_string(i));
+  for (int i = 0; i < 10; ++i) parents.push_back("m/" + std::to_string(i));
+  std::set<std::uint64_t> sums;
+  std::size_t places = 0;
+  for (const std::string& parent : parents) {
+    for (std::int64_t rank = -3; rank < 20; ++rank) {
+      for (const std::string key : {"a", "b", "T1"}) {
+        const std::uint64_t sum = place_of_task(parent, rank, key);
+        EXPECT_EQ(sum, place_of_child(store::child_key(parent, rank, key)));
+        sums.insert(sum);
+        ++places;
+      }
+    }
+  }
+  EXPECT_EQ(sums.size(), places);
+}
+
+TEST(LeafFacts, TakeAKeyOfNoFormForNobodysPlace) {
+  EXPECT_NE(place_of_child("T1"), place_of_task("", 0, "T1"));
 }
 
 TEST(LeafFacts, AreNotOfALeafThatOnlyTheTreesCanJudge) {

@@ -15,6 +15,7 @@
 #include "format/file_header.h"
 #include "format/frame.h"
 #include "format/record.h"
+#include "session/repair.h"
 #include "tests/support/disk_session.h"
 #include "tests/support/records.h"
 #include "tests/support/session_state.h"
@@ -277,6 +278,27 @@ TEST_F(NewerFiles, AFileThatIsRefusedKeepsItsTail) {
   EXPECT_EQ(error_of([&] { (void)open_on(disk_); }), ErrorCode::kNewerVersion);
   EXPECT_EQ(disk_.contents(kDiskPath), file);
   EXPECT_EQ(disk_.list("/d").size(), 2U) << "the session and its lock";
+}
+
+// Whole, with a tail, and damaged: nothing can be mended by who does not know what it should be.
+TEST_F(NewerFiles, AFileThatIsRefusedIsNotRepaired) {
+  put_feature("quantum-leaves", true);
+  const FileBytes whole = disk_.contents(kDiskPath);
+  FileBytes with_tail = whole;
+  with_tail.resize(whole.size() + 200, std::byte{0x5A});
+  FileBytes damaged = whole;
+  damaged.at(format::kFileHeaderBytes - 1) ^= std::byte{1};  // which a commit repeats
+  for (const FileBytes& file : {whole, with_tail, damaged}) {
+    disk_.put(kDiskPath, file);
+    RepairOptions options;
+    options.files = &disk_;
+    options.accept_loss = true;
+    const auto mend = [&] { (void)repair(kDiskPath, options); };
+    EXPECT_EQ(error_of(mend), ErrorCode::kNewerVersion);
+    EXPECT_NE(words_of(mend).find("quantum-leaves"), std::string::npos) << words_of(mend);
+    EXPECT_EQ(disk_.contents(kDiskPath), file);
+    EXPECT_EQ(disk_.list("/d").size(), 2U) << "the session and its lock";
+  }
 }
 
 TEST_F(NewerFiles, AnUnknownIgnorableFeatureIsIgnored) {
