@@ -31,8 +31,8 @@ std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t s
 // From its parts, so that a task's key in the index need not be put together. Each part is hashed
 // to a word of its own: as seeds, ranks and short names would cancel each other out.
 std::uint64_t hash_of_place(std::string_view parent, std::int64_t rank, std::string_view child) {
-  const std::array<std::uint64_t, 3> place{hash_of(parent), static_cast<std::uint64_t>(rank),
-                                           hash_of(child)};
+  const std::array<std::uint64_t, 3> place{parent.empty() ? 0 : hash_of(parent),
+                                           static_cast<std::uint64_t>(rank), hash_of(child)};
   return format::xxh3_64(std::as_bytes(std::span(place)));
 }
 

@@ -90,11 +90,16 @@ class RangeScan {
   RangeResult run(std::uint64_t begin, std::uint64_t limit, bool synced) {
     result_ = {};
     before_ = {};
+    // At once, so that growing leaves nothing behind; what is not used takes no memory.
+    constexpr std::uint64_t kLeastBytes = 2 * format::kAlignBytes;
+    if (leaves_.rules) {
+      result_.leaves.reserve(
+          std::min<std::uint64_t>(leaves_.most_a_range, (limit - begin) / kLeastBytes));
+    }
     std::uint64_t at = synced ? begin : next_header(begin, limit);
     result_.first = at;
     while (at < limit) at = step(at, limit);
     result_.stopped = at;
-    result_.leaves.shrink_to_fit();  // all ranges together keep to the bound
     return std::move(result_);
   }
   [[nodiscard]] ScanDamage damage_of(std::uint64_t at, std::uint64_t end) {
