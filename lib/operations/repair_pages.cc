@@ -1,5 +1,8 @@
 // Lost pages built anew, in place.
 
+#include <iterator>
+#include <map>
+
 #include "format/commit.h"
 #include "format/frame.h"
 #include "lib/operations/repair_image.h"
@@ -13,11 +16,15 @@ namespace {
 using format::FrameHeader;
 using store::Page;
 
+// Where pages were put back in all rounds: each place and its end.
+using Placed = std::map<std::uint64_t, std::uint64_t>;
+
 // One look at everything, and one attempt at each page that is missing.
 class Round {
  public:
-  Round(Image& image, const ProgressCallback& progress)
+  Round(Image& image, Placed& placed, const ProgressCallback& progress)
       : image_(image),
+        placed_(placed),
         progress_(progress),
         patient_(image.patient()),
         size_(image.file->size_bytes()),
@@ -65,9 +72,26 @@ class Round {
     return action;
   }
 
+  // A place that somebody forged may lie across frames that are sound, or across another such
+  // place: then mending one page would damage another, and the rounds would go on for ever.
+  [[nodiscard]] bool is_free(const LostPage& page) const {
+    if (!format::is_aligned(page.offset) || page.offset < format::kFileHeaderBytes) return false;
+    if (!format::fits(page.offset, room_for(page), size_)) return false;
+    const std::uint64_t end = page.offset + room_for(page);
+    const auto next = placed_.lower_bound(page.offset);
+    if (next != placed_.end() && next->first < end) return false;
+    if (next != placed_.begin() && std::prev(next)->second > page.offset) return false;
+    if (scan_.frames.next(page.offset) < end) return false;
+    const std::uint64_t before = scan_.frames.previous(page.offset);
+    if (before == PlaceSet::kNone) return true;
+    const auto header = pages_.load_header(before);
+    return format::damage_in(header) != nullptr ||
+           std::get<FrameHeader>(header).end() <= page.offset;
+  }
+
   // Where the frame stood, if it has the size it had. What was compressed is left to a rewrite.
   bool put_back(const LostPage& page, format::Bytes payload, bool& exact) {
-    if (!format::fits(page.offset, room_for(page), size_)) return false;
+    if (!is_free(page)) return false;
     std::vector<std::byte> frame;
     const std::uint64_t home = scan_.commits.previous(page.offset);
     const FrameHeader written = format::append_frame(
@@ -80,15 +104,13 @@ class Round {
     } else if (!(std::get<FrameHeader>(old) == written)) {
       return false;
     }
-    // What stands there already is no gain, whatever is said of it elsewhere: the rounds would go
-    // on for ever.
-    std::vector<std::byte> present(frame.size());
-    if (patient_->read_at(page.offset, present) == present.size() && present == frame) return false;
+    placed_.emplace(page.offset, page.offset + frame.size());
     image_.file->write_at(page.offset, frame);
     return true;
   }
 
   Image& image_;
+  Placed& placed_;
   const ProgressCallback& progress_;
   std::shared_ptr<PatientFile> patient_;
   std::uint64_t size_;
@@ -101,7 +123,8 @@ class Round {
 std::vector<RepairAction> rebuild_pages(Image& image, bool& exact,
                                         const ProgressCallback& progress) {
   std::vector<RepairAction> actions;
-  while (Round(image, progress).run(actions, exact)) {
+  Placed placed;
+  while (Round(image, placed, progress).run(actions, exact)) {
   }
   return actions;
 }
