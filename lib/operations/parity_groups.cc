@@ -9,6 +9,7 @@
 #include "format/canary.h"
 #include "format/file_header.h"
 #include "format/frame.h"
+#include "lib/operations/readable_header.h"
 
 namespace session::operations {
 namespace {
@@ -90,13 +91,9 @@ void scan(io::File& file, Meter& meter, Visit visit) {
 std::optional<std::uint64_t> tag_from_header(io::File& file) {
   std::array<std::byte, format::kFileHeaderBytes> bytes{};
   read_piece(file, 0, bytes);
-  try {
-    const auto header = format::decode_file_header(bytes);
-    if (format::damage_in(header) == nullptr) return std::get<format::FileHeader>(header).tag();
-  } catch (const Error&) {
-    // Of another major version: its frames may be read all the same.
-  }
-  return std::nullopt;
+  // Of another version: its frames may be read all the same.
+  const auto header = readable_header(bytes);
+  return header ? std::optional(header->tag()) : std::nullopt;
 }
 
 bool overlap(const ByteRange& a, const ByteRange& b) {

@@ -11,6 +11,7 @@
 
 #include "format/canary.h"
 #include "lib/operations/parity_groups.h"
+#include "lib/operations/readable_header.h"
 #include "lib/operations/recovery.h"
 #include "lib/operations/repair_image.h"
 #include "lib/operations/repair_meaning.h"
@@ -371,11 +372,9 @@ class Repair {
           format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
       if (!commit.hasTrees()) continue;
       const auto data = commit.getTrees().getHeader();
-      const auto header = format::decode_file_header(
-          {reinterpret_cast<const std::byte*>(data.begin()), data.size()});
-      if (format::damage_in(header) != nullptr) continue;
-      const auto& found = std::get<format::FileHeader>(header);
-      if (found.tag() == image_.tag) return found;
+      const auto found =
+          readable_header({reinterpret_cast<const std::byte*>(data.begin()), data.size()});
+      if (found && found->tag() == image_.tag) return found;
     }
     return std::nullopt;
   }

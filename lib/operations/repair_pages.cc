@@ -4,6 +4,7 @@
 #include <map>
 
 #include "format/commit.h"
+#include "format/compression.h"
 #include "format/frame.h"
 #include "lib/operations/repair_image.h"
 #include "lib/operations/salvage.h"
@@ -28,7 +29,8 @@ class Round {
         progress_(progress),
         patient_(image.patient()),
         size_(image.file->size_bytes()),
-        scan_(scan_frames(*patient_, image.tag, format::kFileHeaderBytes, size_, 0, progress)),
+        scan_(scan_frames(*patient_, image.tag, format::kFileHeaderBytes, size_, 0, progress,
+                          std::nullopt, Scan::kAnyBytes)),
         pages_(patient_, size_, image.tag, true) {}
 
   // True if at least one page is back.
@@ -43,7 +45,7 @@ class Round {
     }
     const std::vector<LostPage>& lost = survey.lost();
     if (lost.empty()) return false;
-    const auto remains = gather_remains(pages_, scan_.frames, lost, progress_);
+    const auto remains = gather_remains(pages_, scan_.frames, lost, Wanted::kPages, progress_);
     bool any = false;
     for (std::size_t i = 0; i < lost.size(); ++i) {
       const auto payload = rebuild_page(lost[i], remains[i]);
@@ -89,21 +91,28 @@ class Round {
            std::get<FrameHeader>(header).end() <= page.offset;
   }
 
-  // Where the frame stood, if it has the size it had. What was compressed is left to a rewrite.
+  // As it stood there: as large, and with the header it had where that is known. Empty if it cannot
+  // be made so; that is left to a rewrite.
+  [[nodiscard]] std::vector<std::byte> frame_for(const LostPage& page, format::Bytes payload,
+                                                 const FrameHeader* header) const {
+    const std::uint64_t home = scan_.commits.previous(page.offset);
+    for (const int level : {0, format::kArchiveLevel}) {
+      std::vector<std::byte> frame;
+      const FrameHeader written = format::append_frame(
+          frame, page.offset, store::page_kind(page.level), home == PlaceSet::kNone ? 0 : home,
+          image_.tag, payload, level, static_cast<std::uint16_t>(page.table));
+      if (frame.size() == room_for(page) && (header == nullptr || *header == written)) return frame;
+    }
+    return {};
+  }
+
   bool put_back(const LostPage& page, format::Bytes payload, bool& exact) {
     if (!is_free(page)) return false;
-    std::vector<std::byte> frame;
-    const std::uint64_t home = scan_.commits.previous(page.offset);
-    const FrameHeader written = format::append_frame(
-        frame, page.offset, store::page_kind(page.level), home == PlaceSet::kNone ? 0 : home,
-        image_.tag, payload, 0, static_cast<std::uint16_t>(page.table));
-    if (frame.size() != room_for(page)) return false;
     const auto old = pages_.load_header(page.offset);
-    if (format::damage_in(old) != nullptr) {
-      exact = false;
-    } else if (!(std::get<FrameHeader>(old) == written)) {
-      return false;
-    }
+    const FrameHeader* const header = std::get_if<FrameHeader>(&old);
+    const std::vector<std::byte> frame = frame_for(page, payload, header);
+    if (frame.empty()) return false;
+    if (header == nullptr) exact = false;
     placed_.emplace(page.offset, page.offset + frame.size());
     image_.file->write_at(page.offset, frame);
     return true;

@@ -51,7 +51,8 @@ class DamagedRewrite {
     next_ = newest_ + (has_lost_head ? 2 : 1);
     if (!options_.from.empty()) {
       go_back();
-    } else if (report_.revision != newest_ || newest_ == 0 || search.damaged_offset) {
+    } else if (report_.revision != newest_ || newest_ == 0 || search.damaged_offset ||
+               is_newest_contradicted()) {
       add_remains();
     }
     if (report_.refused) return;
@@ -114,17 +115,36 @@ class DamagedRewrite {
         report_.revision = info.revision;
         whole_.push_back(info);
       } catch (const Error& error) {
-        if (error.code() != ErrorCode::kDamaged) throw;
+        // kLimit: nobody wrote what is that large.
+        if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kLimit) throw;
         lose(info.revision, error.message());
       }
     }
     lose_unread(~std::uint64_t{0});
+    lose_contradicted();
     if (newest_ != 0) return;
     LostItem item;
     item.message =
         "every commit is destroyed, and with them all revisions: what pages still held was put "
         "together, and records that had been deleted may be among it";
     report_.lost.push_back(std::move(item));
+  }
+
+  // What stands behind all revisions that are believed may be newer than they are.
+  [[nodiscard]] bool is_newest_contradicted() const {
+    const auto& commits = salvage_.commits();
+    const auto& contradicted = salvage_.contradicted();
+    return !contradicted.empty() && !commits.empty() &&
+           contradicted.back().offset > commits.back().offset;
+  }
+  void lose_contradicted() {
+    for (const RevisionInfo& info : salvage_.contradicted()) {
+      LostItem item;
+      item.message = "a commit at offset " + std::to_string(info.offset) +
+                     " says that it is revision " + std::to_string(info.revision) +
+                     ", which the commits around it contradict";
+      report_.lost.push_back(std::move(item));
+    }
   }
 
   [[nodiscard]] std::int64_t time() const {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
+#include "format/checksum.h"
 #include "format/layout.h"
 #include "lib/store/overlay.h"
 #include "lib/store/tree.h"
@@ -37,8 +39,16 @@ void TreeSurvey::add(const format::RootRef& root, Table table) {
   visit(std::move(page));
 }
 
+// Somebody may have forged a link to a page that others link to as it is.
+std::uint64_t TreeSurvey::hash_of(const LostPage& page) {
+  const std::uint64_t kind = std::uint64_t{page.level} << 32 | slot(page.table);
+  const std::array<std::uint64_t, 3> link{
+      page.offset, kind, format::xxh3_64(std::as_bytes(std::span(page.facts.digest)))};
+  return format::xxh3_64(std::as_bytes(std::span(link)));
+}
+
 void TreeSurvey::visit(LostPage page) {
-  if (!seen_.insert(page.offset).second) return;
+  if (!seen_.insert(hash_of(page)).second) return;
   const auto loaded = pages_.load(page.offset, store::page_kind(page.level));
   if (format::damage_in(loaded) != nullptr) {
     lost_.push_back(std::move(page));
@@ -82,6 +92,15 @@ bool is_folded_later(format::Bytes payload, std::uint64_t home) {
 }
 
 }  // namespace
+
+std::optional<format::Record> record_of(format::RecordView record) {
+  try {
+    return format::Record(record);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLimit) throw;
+    return std::nullopt;
+  }
+}
 
 WrittenOrder::WrittenOrder(const store::PageSource& pages, const PlaceSet& frames,
                            std::uint64_t from)
@@ -146,15 +165,68 @@ std::uint64_t WrittenOrder::age_of_leaf(std::uint64_t offset) const {
 
 namespace {
 
+// Lost pages of one table and level by the keys they may have held. Those of one tree lie apart;
+// those of several trees overlap.
+class LostRanges {
+ public:
+  explicit LostRanges(const std::vector<LostPage>& lost) : lost_(lost) {}
+
+  void add(std::size_t page) { pages_.push_back(page); }
+  // Behind the last add().
+  void sort() {
+    std::sort(pages_.begin(), pages_.end(), [this](std::size_t a, std::size_t b) {
+      return lost_[a].after_key < lost_[b].after_key;  // nothing comes first
+    });
+    for (const std::size_t page : pages_) {
+      const bool reaches_further = furthest_.empty() || !ends_by(furthest_.back(), page);
+      furthest_.push_back(reaches_further ? page : furthest_.back());
+    }
+  }
+  // Calls `f` with each page that may have held a key of [first, last].
+  template <class F>
+  void each(std::string_view first, std::string_view last, F&& f) const {
+    const auto behind = std::partition_point(pages_.begin(), pages_.end(), [&](std::size_t page) {
+      return !lost_[page].after_key || *lost_[page].after_key < last;
+    });
+    for (auto at = static_cast<std::size_t>(behind - pages_.begin()); at-- > 0;) {
+      if (ends_before(furthest_[at], first)) return;
+      if (!ends_before(pages_[at], first)) f(pages_[at]);
+    }
+  }
+
+ private:
+  [[nodiscard]] bool ends_before(std::size_t page, std::string_view key) const {
+    const std::string& end = lost_[page].facts.key;
+    return !end.empty() && end < key;
+  }
+  // Whether `other` reaches no further than `page`.
+  [[nodiscard]] bool ends_by(std::size_t page, std::size_t other) const {
+    const std::string& end = lost_[page].facts.key;
+    return end.empty() || (!lost_[other].facts.key.empty() && lost_[other].facts.key <= end);
+  }
+
+  const std::vector<LostPage>& lost_;
+  std::vector<std::size_t> pages_;     // by after_key
+  std::vector<std::size_t> furthest_;  // of the pages up to each: the one that reaches furthest
+};
+
 // The pass over a file's frames, oldest first.
 class Gathering {
  public:
   Gathering(const store::PageSource& pages, const PlaceSet& frames,
-            const std::vector<LostPage>& lost)
-      : pages_(pages), order_(pages, frames, 0), lost_(lost), remains_(lost.size()) {
+            const std::vector<LostPage>& lost, Wanted wanted)
+      : pages_(pages),
+        order_(pages, frames, 0),
+        lost_(lost),
+        wanted_(wanted),
+        remains_(lost.size()) {
     for (std::size_t i = 0; i < lost.size(); ++i) {
-      by_table_[slot(lost[i].table)].push_back(i);
+      Levels& levels = by_table_[slot(lost[i].table)];
+      levels.try_emplace(lost[i].level, lost).first->second.add(i);
       ages_.push_back(lost[i].level == 0 ? order_.age_of_leaf(lost[i].offset) : lost[i].offset);
+    }
+    for (Levels& levels : by_table_) {
+      for (auto& [level, ranges] : levels) ranges.sort();
     }
   }
 
@@ -194,59 +266,112 @@ class Gathering {
     }
   }
 
-  // Calls `f` with the lost pages of a table that are newer than what was written at `age`.
+  using Levels = std::map<std::uint32_t, LostRanges>;
+
+  // Calls `f` with the lost pages of a table and level that are newer than what was written at
+  // `age` and may have held a key of [first, last].
   template <class F>
-  void each_newer(Table table, std::uint64_t age, F&& f) {
-    for (const std::size_t i : by_table_[slot(table)]) {
-      if (ages_[i] > age) f(lost_[i], remains_[i]);
+  void each_newer(Table table, std::uint32_t level, std::uint64_t age, std::string_view first,
+                  std::string_view last, F&& f) {
+    const Levels& levels = by_table_[slot(table)];
+    const auto ranges = levels.find(level);
+    if (ranges == levels.end()) return;
+    ranges->second.each(first, last, [&](std::size_t page) {
+      if (ages_[page] > age) f(lost_[page], remains_[page]);
+    });
+  }
+  // The same of all levels whose pages want records.
+  template <class F>
+  void each_that_wants_records(Table table, std::uint64_t age, std::string_view first,
+                               std::string_view last, F&& f) {
+    for (const auto& [level, ranges] : by_table_[slot(table)]) {
+      if (level > 0 && wanted_ == Wanted::kPages) break;
+      each_newer(table, level, age, first, last, f);
     }
   }
 
   void look_at_leaf(const format::FrameHeader& frame, Table table) {
     const auto loaded = pages_.load(frame.own_offset, FrameKind::kLeaf);
     if (format::damage_in(loaded) != nullptr) return;
-    const LeafView leaf(std::get<Page>(loaded).payload());
-    const std::string first(leaf.key(0));
-    const std::string last(leaf.key(leaf.size() - 1));
-    each_newer(table, order_.age_of(frame), [&](const LostPage& page, Remains& remains) {
+    const format::Bytes payload = std::get<Page>(loaded).payload();
+    const LeafView leaf(payload);
+    const std::string_view first = leaf.key(0);
+    const std::string_view last = leaf.key(leaf.size() - 1);
+    const std::uint64_t age = order_.age_of(frame);
+    std::vector<std::optional<format::Record>> records;  // shared by all pages that want them
+    each_that_wants_records(table, age, first, last, [&](const LostPage& page, Remains& remains) {
+      if (records.empty()) records = records_of(leaf);
       // Between its first and its last key the leaf has every record there was at its time.
       remains.records.erase(remains.records.lower_bound(first), remains.records.upper_bound(last));
-      std::uint64_t content = 0;
       for (std::uint32_t i = 0; i < leaf.size(); ++i) {
-        content +=
-            leaf.key(i).size() + format::canonical_words(leaf.record(i)) * sizeof(capnp::word);
-        if (!page.may_hold(leaf.key(i))) continue;
-        remains.records.insert_or_assign(std::string(leaf.key(i)), format::Record(leaf.record(i)));
+        if (!records[i] || !page.may_hold(leaf.key(i))) continue;
+        remains.records.insert_or_assign(std::string(leaf.key(i)), *records[i]);
       }
-      if (page.level != 1 || !page.may_hold(first) || !page.may_hold(last)) return;
-      put_below(remains, first,
-                {last, leaf.size(), frame.own_offset, frame.stored_size, content,
-                 frame.frame_bytes(), format::leaf_digest(std::get<Page>(loaded).payload())});
     });
+    std::optional<format::Child> child;
+    each_newer(table, 1, age, first, last, [&](const LostPage& page, Remains& remains) {
+      if (!page.may_hold(first) || !page.may_hold(last)) return;
+      if (!child) child = child_of(frame, payload);
+      put_below(remains, std::string(first), *child);
+    });
+  }
+
+  [[nodiscard]] static std::vector<std::optional<format::Record>> records_of(const LeafView& leaf) {
+    std::vector<std::optional<format::Record>> records;
+    for (std::uint32_t i = 0; i < leaf.size(); ++i) records.push_back(record_of(leaf.record(i)));
+    return records;
+  }
+
+  // What a page above the leaf says of it.
+  [[nodiscard]] static format::Child child_of(const format::FrameHeader& frame,
+                                              format::Bytes payload) {
+    const LeafView leaf(payload);
+    format::Child child;
+    child.key = leaf.key(leaf.size() - 1);
+    child.count = leaf.size();
+    child.offset = frame.own_offset;
+    child.stored_size = frame.stored_size;
+    child.stored_bytes = frame.frame_bytes();
+    child.digest = format::leaf_digest(payload);
+    for (std::uint32_t i = 0; i < leaf.size(); ++i) {
+      child.content_bytes +=
+          leaf.key(i).size() + format::canonical_words(leaf.record(i)) * sizeof(capnp::word);
+    }
+    return child;
   }
 
   void look_at_index(const format::FrameHeader& frame, Table table) {
     const auto loaded = pages_.load(frame.own_offset, FrameKind::kIndex);
     if (format::damage_in(loaded) != nullptr) return;
     const IndexView index(std::get<Page>(loaded).payload());
-    const std::string last(index.key(index.size() - 1));
-    each_newer(table, frame.own_offset, [&](const LostPage& page, Remains& remains) {
-      if (page.level != index.level() + 1 || !page.may_hold(last)) return;
-      format::Child child;
-      child.key = last;
-      child.offset = frame.own_offset;
-      child.stored_size = frame.stored_size;
-      child.stored_bytes = frame.frame_bytes();
-      child.digest = format::index_digest(index);
-      for (std::uint32_t i = 0; i < index.size(); ++i) {
-        const format::Child below = index.child(i);
-        child.count += below.count;
-        child.content_bytes += below.content_bytes;
-        child.stored_bytes += below.stored_bytes;
-      }
-      const std::string first = first_key_below(index);
-      if (page.may_hold(first)) put_below(remains, first, std::move(child));
-    });
+    const std::string_view last = index.key(index.size() - 1);
+    std::optional<format::Child> child;
+    std::string first;
+    each_newer(table, index.level() + 1, frame.own_offset, last, last,
+               [&](const LostPage& page, Remains& remains) {
+                 if (!child) {
+                   child = child_of(frame, index);
+                   first = first_key_below(index);
+                 }
+                 if (page.may_hold(first)) put_below(remains, first, *child);
+               });
+  }
+
+  [[nodiscard]] static format::Child child_of(const format::FrameHeader& frame,
+                                              const IndexView& index) {
+    format::Child child;
+    child.key = index.key(index.size() - 1);
+    child.offset = frame.own_offset;
+    child.stored_size = frame.stored_size;
+    child.stored_bytes = frame.frame_bytes();
+    child.digest = format::index_digest(index);
+    for (std::uint32_t i = 0; i < index.size(); ++i) {
+      const format::Child below = index.child(i);
+      child.count += below.count;
+      child.content_bytes += below.content_bytes;
+      child.stored_bytes += below.stored_bytes;
+    }
+    return child;
   }
 
   // The first key of a subtree; where it cannot be read, the nearest that can.
@@ -283,7 +408,7 @@ class Gathering {
     for (const Table table : kAllTables) {
       for (const store::Change& change : runs[slot(table)]) {
         put(table, frame.own_offset, change.key,
-            change.is_erased ? std::nullopt : std::optional(format::Record(change.record)));
+            change.is_erased ? std::nullopt : record_of(change.record));
       }
     }
     // The table `revisions` says again what commits say.
@@ -300,7 +425,7 @@ class Gathering {
 
   void put(Table table, std::uint64_t offset, std::string_view key,
            const std::optional<format::Record>& record) {
-    each_newer(table, offset, [&](const LostPage& page, Remains& remains) {
+    each_that_wants_records(table, offset, key, key, [&](const LostPage& page, Remains& remains) {
       if (!page.may_hold(key)) return;
       if (record) {
         remains.records.insert_or_assign(std::string(key), *record);
@@ -313,19 +438,20 @@ class Gathering {
   const store::PageSource& pages_;
   WrittenOrder order_;
   const std::vector<LostPage>& lost_;
-  std::vector<std::uint64_t> ages_;  // of those
+  Wanted wanted_;
+  std::vector<std::uint64_t> ages_;  // of the lost pages
   std::multimap<std::uint64_t, format::FrameHeader> waiting_;
-  std::array<std::vector<std::size_t>, kTableSlots> by_table_;
+  std::array<Levels, kTableSlots> by_table_;
   std::vector<Remains> remains_;
 };
 
 }  // namespace
 
 std::vector<Remains> gather_remains(const store::PageSource& pages, const PlaceSet& frames,
-                                    const std::vector<LostPage>& lost,
+                                    const std::vector<LostPage>& lost, Wanted wanted,
                                     const ProgressCallback& progress) {
   if (lost.empty()) return {};
-  Gathering gathering(pages, frames, lost);
+  Gathering gathering(pages, frames, lost, wanted);
   const std::uint64_t newest = gathering.end();
   for (std::uint64_t at = frames.next(0); at < newest; at = frames.next(at + format::kAlignBytes)) {
     gathering.pass(at);

@@ -53,11 +53,12 @@ class TreeSurvey {
   [[nodiscard]] const std::vector<LostPage>& lost() const { return lost_; }
 
  private:
+  [[nodiscard]] static std::uint64_t hash_of(const LostPage& page);
   void visit(LostPage page);
 
   const store::PageSource& pages_;
   LeafVisitor on_leaf_;
-  std::unordered_set<std::uint64_t> seen_;
+  std::unordered_set<std::uint64_t> seen_;  // hashes of links
   std::vector<LostPage> lost_;
 };
 
@@ -97,11 +98,19 @@ struct Remains {
   std::map<std::string, Below> below;  // pages that may have stood below it, by their last key
 };
 
-// One pass over the sound frames of a file. In the order of `lost`.
+enum class Wanted : std::uint8_t {
+  kPages,    // what may make up the page: the records of leaves, the pages below index pages
+  kRecords,  // the records of index pages as well: all there are below them
+};
+
+// One pass over the sound frames of a file. In the order of `lost`. Memory as the records wanted.
 [[nodiscard]] std::vector<Remains> gather_remains(const store::PageSource& pages,
                                                   const PlaceSet& frames,
-                                                  const std::vector<LostPage>& lost,
+                                                  const std::vector<LostPage>& lost, Wanted wanted,
                                                   const ProgressCallback& progress = {});
+
+// Nothing of a record that is larger than any that was ever written: somebody forged it.
+[[nodiscard]] std::optional<format::Record> record_of(format::RecordView record);
 
 // The payload of the lost page, proved by its digest; nothing if what is left is not all of it.
 [[nodiscard]] std::optional<std::vector<std::byte>> rebuild_page(const LostPage& page,

@@ -15,6 +15,8 @@ using format::FrameKind;
 using store::Page;
 
 constexpr std::size_t kMaxListed = 10'000;
+// No session came so far, and there is room to count on.
+constexpr std::uint64_t kMaxRevision = ~std::uint64_t{0} / 2;
 
 }  // namespace
 
@@ -22,7 +24,8 @@ SalvagedState::SalvagedState(const Image& image, RepairReport& report)
     : report_(report),
       patient_(image.patient()),
       size_(image.file->size_bytes()),
-      scan_(scan_frames(*patient_, image.tag, format::kFileHeaderBytes, size_, 0, {})),
+      scan_(scan_frames(*patient_, image.tag, format::kFileHeaderBytes, size_, 0, {}, std::nullopt,
+                        Scan::kAnyBytes)),
       pages_(std::make_shared<store::PageSource>(patient_, size_, image.tag, true)) {
   read_commits();
 }
@@ -44,6 +47,8 @@ void SalvagedState::collect() {
 
 void SalvagedState::read_commits() {
   std::vector<std::uint64_t> unread;
+  std::vector<RevisionInfo> sound;
+  std::map<std::uint64_t, format::Roots> trees;  // by the place of their commit
   for (std::uint64_t at = scan_.commits.next(0); at != PlaceSet::kNone;
        at = scan_.commits.next(at + format::kAlignBytes)) {
     const auto loaded = pages_->load(at, FrameKind::kCommit);
@@ -52,12 +57,42 @@ void SalvagedState::read_commits() {
       continue;
     }
     const store::LoadedCommit commit = store::load_commit(*pages_, at);
-    const RevisionInfo info = store::describe(commit);
-    if (!commits_.empty() && info.revision <= commits_.back().revision) continue;
-    commits_.push_back(info);
-    if (commit.reader.hasTrees()) trees_ = {at, format::read_roots(commit.reader.getTrees())};
+    sound.push_back(store::describe(commit));
+    if (commit.reader.hasTrees()) trees.emplace(at, format::read_roots(commit.reader.getTrees()));
+  }
+  keep_rising(sound);
+  for (const RevisionInfo& info : commits_) {
+    if (const auto of = trees.find(info.offset); of != trees.end()) trees_ = *of;
   }
   if (!unread.empty() && trees_) name_unread(std::move(unread));
+}
+
+// Revisions are counted upwards. Where somebody forged a number, the most commits that agree are
+// believed: the longest rising run, found by patience sorting.
+void SalvagedState::keep_rising(const std::vector<RevisionInfo>& sound) {
+  constexpr std::size_t kNone = ~std::size_t{0};
+  std::vector<std::size_t>
+      piles;  // of each length of run: the commit of the least number it ends with
+  std::vector<std::size_t> before(sound.size(), kNone);
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    if (sound[i].revision > kMaxRevision) continue;
+    const auto pile = std::lower_bound(
+        piles.begin(), piles.end(), sound[i].revision,
+        [&](std::size_t at, std::uint64_t revision) { return sound[at].revision < revision; });
+    if (pile != piles.begin()) before[i] = *std::prev(pile);
+    if (pile == piles.end()) {
+      piles.push_back(i);
+    } else {
+      *pile = i;
+    }
+  }
+  std::vector<bool> is_kept(sound.size(), false);
+  for (std::size_t i = piles.empty() ? kNone : piles.back(); i != kNone; i = before[i]) {
+    is_kept[i] = true;
+  }
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    (is_kept[i] ? commits_ : contradicted_).push_back(sound[i]);
+  }
 }
 
 void SalvagedState::note_unread(std::uint64_t offset, std::vector<std::uint64_t>& unread) {
@@ -73,7 +108,8 @@ void SalvagedState::name_unread(std::vector<std::uint64_t> places) {
     for (std::uint32_t i = 0; i < leaf.size(); ++i) {
       const std::uint64_t place = leaf.record(i).as<schema::Revision>().getOffset();
       if (!std::binary_search(places.begin(), places.end(), place)) continue;
-      unread_.push_back(format::read_big_endian(leaf.key(i)));
+      const std::uint64_t number = format::read_big_endian(leaf.key(i));
+      if (number <= kMaxRevision) unread_.push_back(number);
     }
   });
   const format::RootRef& revisions = trees_->second[slot(Table::kRevisions)];
@@ -87,14 +123,15 @@ void SalvagedState::collect_table(Table table) {
   TreeSurvey survey(*pages_, [&](const Page& page) {
     const format::LeafView leaf(page.payload());
     for (std::uint32_t i = 0; i < leaf.size(); ++i) {
-      records.insert_or_assign(std::string(leaf.key(i)), format::Record(leaf.record(i)));
+      keep(table, leaf.key(i), leaf.record(i));
     }
   });
   survey.add(root, table);
-  const auto remains = gather_remains(*pages_, scan_.frames, survey.lost());
+  const auto remains = gather_remains(*pages_, scan_.frames, survey.lost(), Wanted::kRecords);
   const std::optional<std::set<std::string>> names =
       table == Table::kTasks && !survey.lost().empty() ? task_keys() : std::nullopt;
   for (std::size_t i = 0; i < survey.lost().size(); ++i) {
+    if (put_together(survey.lost()[i], remains[i], records)) continue;
     fill_in(survey.lost()[i], remains[i], names, records);
   }
 }
@@ -108,9 +145,48 @@ std::optional<std::set<std::string>> SalvagedState::task_keys() const {
     }
   });
   const format::RootRef& root = trees_->second[slot(Table::kChildren)];
-  if (!root.empty()) survey.add(root, Table::kChildren);
+  try {
+    if (!root.empty()) survey.add(root, Table::kChildren);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    return std::nullopt;  // a key that somebody forged
+  }
   if (!survey.lost().empty()) return std::nullopt;
   return keys;
+}
+
+// The page itself, as its digest proves, where it could only not be put back as it stood.
+bool SalvagedState::put_together(const LostPage& page, const Remains& remains, Records& records) {
+  if (!rebuild_page(page, remains)) return false;
+  if (page.level == 0) {
+    for (const auto& [key, record] : remains.records) records.insert_or_assign(key, record);
+    return true;
+  }
+  Records below;
+  TreeSurvey survey(*pages_, [&](const Page& leaf_page) {
+    const format::LeafView leaf(leaf_page.payload());
+    for (std::uint32_t i = 0; i < leaf.size(); ++i) {
+      const auto record = record_of(leaf.record(i));
+      if (record) below.insert_or_assign(std::string(leaf.key(i)), *record);
+    }
+  });
+  for (const auto& [key, child] : remains.below) {
+    const format::Child& facts = child.child;
+    survey.add({page.level - 1, facts.stored_size, facts.offset, facts.count, facts.content_bytes,
+                facts.stored_bytes, facts.digest},
+               page.table);
+  }
+  if (!survey.lost().empty() || below.size() != page.facts.count) return false;
+  for (auto& [key, record] : below) records.insert_or_assign(key, std::move(record));
+  return true;
+}
+
+void SalvagedState::keep(Table table, std::string_view key, format::RecordView record) {
+  if (auto whole = record_of(record)) {
+    state_[slot(table)].insert_or_assign(std::string(key), std::move(*whole));
+  } else {
+    lose_record(table, std::string(key));
+  }
 }
 
 void SalvagedState::fill_in(const LostPage& page, const Remains& remains,
@@ -179,7 +255,11 @@ void SalvagedState::replay_leaf(const format::FrameHeader& frame) {
   Records& records = state_[slot(*table)];
   records.erase(records.lower_bound(leaf.key(0)), records.upper_bound(leaf.key(leaf.size() - 1)));
   for (std::uint32_t i = 0; i < leaf.size(); ++i) {
-    put(*table, leaf.key(i), format::Record(leaf.record(i)));
+    if (auto record = record_of(leaf.record(i))) {
+      put(*table, leaf.key(i), std::move(record));
+    } else {
+      lose_record(*table, std::string(leaf.key(i)));
+    }
   }
 }
 
@@ -190,8 +270,12 @@ void SalvagedState::replay_delta(const format::FrameHeader& frame) {
       store::runs_of(format::read_root<schema::Commit>(std::get<Page>(loaded).payload()));
   for (const Table table : kAllTables) {
     for (const store::Change& change : runs[slot(table)]) {
-      put(table, change.key,
-          change.is_erased ? std::nullopt : std::optional(format::Record(change.record)));
+      auto record = change.is_erased ? std::nullopt : record_of(change.record);
+      if (record || change.is_erased) {
+        put(table, change.key, std::move(record));
+      } else {
+        lose_record(table, std::string(change.key));
+      }
     }
   }
 }

@@ -31,8 +31,10 @@ class SalvagedState {
   explicit SalvagedState(const Image& image, RepairReport& report);
 
   [[nodiscard]] const std::shared_ptr<store::PageSource>& pages() const { return pages_; }
-  // Sound commits, oldest first.
+  // Sound commits whose numbers rise, oldest first.
   [[nodiscard]] const std::vector<RevisionInfo>& commits() const { return commits_; }
+  // Sound commits whose numbers do not fit among those.
+  [[nodiscard]] const std::vector<RevisionInfo>& contradicted() const { return contradicted_; }
   // Revisions whose commits are sound themselves and compressed with frames that are not, and those
   // just before them that are damaged; as far as their numbers are known, rising.
   [[nodiscard]] const std::vector<std::uint64_t>& unread() const { return unread_; }
@@ -46,6 +48,9 @@ class SalvagedState {
   using Records = Remains::Records;
 
   void read_commits();
+  void keep_rising(const std::vector<RevisionInfo>& sound);
+  void keep(Table table, std::string_view key, format::RecordView record);
+  [[nodiscard]] bool put_together(const LostPage& page, const Remains& remains, Records& records);
   // And the one before it, which it names as its home, if that was lost.
   void note_unread(std::uint64_t offset, std::vector<std::uint64_t>& unread);
   // A commit that cannot be read does not say its number; the newest trees list it.
@@ -76,6 +81,7 @@ class SalvagedState {
   Scan scan_;
   std::shared_ptr<store::PageSource> pages_;
   std::vector<RevisionInfo> commits_;
+  std::vector<RevisionInfo> contradicted_;
   std::optional<std::pair<std::uint64_t, format::Roots>> trees_;  // the newest, and their commit
   std::vector<std::uint64_t> unread_;
   std::multimap<std::uint64_t, format::FrameHeader> waiting_;  // leaves, by their age

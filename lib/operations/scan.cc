@@ -500,9 +500,9 @@ const LeafFacts* LeafFinder::at(std::uint64_t offset) {
 
 Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin, std::uint64_t end,
                  unsigned jobs, const ProgressCallback& progress,
-                 const std::optional<LeafRules>& rules) {
+                 const std::optional<LeafRules>& rules, std::uint64_t exact_bytes) {
   Scan map(end);
-  map.knows_frames = end <= Scan::kMaxExactBytes;
+  map.knows_frames = end <= exact_bytes;
   map.bytes = end - std::min(begin, end);
   if (jobs == 0) jobs = std::max(1U, std::thread::hardware_concurrency());
   const std::vector<RangePlan> plan = plan_ranges(begin, end);

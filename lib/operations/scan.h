@@ -46,8 +46,10 @@ struct Span {
 struct Scan {
   explicit Scan(std::uint64_t file_bytes) : frames(file_bytes), commits(file_bytes) {}
 
-  // Above kMaxExactBytes only the commits are kept, so that memory stays bounded.
+  // Above kMaxExactBytes only the commits are kept, so that memory stays bounded; unless somebody
+  // cannot do without the frames, however large the file.
   static constexpr std::uint64_t kMaxExactBytes = std::uint64_t{8} << 30;
+  static constexpr std::uint64_t kAnyBytes = ~std::uint64_t{0};
   // Beyond so many, damage is only counted on in the last of them.
   static constexpr std::size_t kMaxDamages = 16384;
 
@@ -82,10 +84,11 @@ class LeafFinder {
 };
 
 // Scans [begin, end) of a file whose frames carry `file_tag`, and with `rules` looks into its
-// leaves. Throws kInterrupted, kIo.
+// leaves. The frames are known of files of up to `exact_bytes`. Throws kInterrupted, kIo.
 [[nodiscard]] Scan scan_frames(PatientFile& file, std::uint64_t file_tag, std::uint64_t begin,
                                std::uint64_t end, unsigned jobs, const ProgressCallback& progress,
-                               const std::optional<LeafRules>& rules = std::nullopt);
+                               const std::optional<LeafRules>& rules = std::nullopt,
+                               std::uint64_t exact_bytes = Scan::kMaxExactBytes);
 
 // The first frame at or behind `from` that agrees with itself, whatever file it says it belongs
 // to: what is left to go by when the file header is destroyed.

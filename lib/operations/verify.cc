@@ -13,6 +13,7 @@
 #include "format/canary.h"
 #include "lib/io/file.h"
 #include "lib/operations/meaning.h"
+#include "lib/operations/readable_header.h"
 #include "lib/operations/scan.h"
 #include "lib/operations/verify_commits.h"
 #include "lib/operations/verify_context.h"
@@ -159,11 +160,9 @@ class Verification {
           format::read_root<schema::Commit>(std::get<store::Page>(loaded).payload());
       if (!commit.hasTrees()) continue;
       const auto copy = commit.getTrees().getHeader();
-      const auto decoded =
-          format::decode_file_header(std::as_bytes(std::span(copy.begin(), copy.size())));
-      if (format::damage_in(decoded) != nullptr) continue;
-      if (std::get<FileHeader>(decoded).tag() != tag_) continue;
-      header_ = std::get<FileHeader>(decoded);
+      const auto found = readable_header(std::as_bytes(std::span(copy.begin(), copy.size())));
+      if (!found || found->tag() != tag_) continue;
+      header_ = *found;
       has_copy_ = true;
       return;
     }

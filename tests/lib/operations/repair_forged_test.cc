@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "format/commit.h"
+#include "format/file_header.h"
 #include "format/frame.h"
 #include "session/repair.h"
 #include "session/verify.h"
@@ -98,6 +100,86 @@ TEST(RepairForged, ADeltaThatSaysAWrongCountIsCountedAnew) {
     EXPECT_TRUE(info.kind != CommitKind::kDelta || info.upserts == 1) << info.revision;
     return true;
   });
+}
+
+// Ten revisions, 4, 7 and 10 of them snapshots; the `nth` commit says another number.
+FileBytes with_a_wrong_number(std::size_t nth, std::uint64_t number) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    Transaction change = writer.begin();
+    put_value(change, numbered("v-", i), "value");
+    (void)change.commit(i % 3 == 2 ? folded() : CommitOptions{});
+  }
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  std::vector<FramePlace> commits;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind == kCommit) commits.push_back(place);
+  }
+  forge<schema::Commit>(file, commits.at(nth - 1).offset,
+                        [&](schema::Commit::Builder commit) { commit.setRevision(number); });
+  return file;
+}
+
+std::set<std::uint64_t> revisions_of(SimulatedDisk& disk) {
+  std::set<std::uint64_t> revisions;
+  read_on(disk).head().history([&](const RevisionInfo& info) {
+    revisions.insert(info.revision);
+    return true;
+  });
+  return revisions;
+}
+
+// One number that is too high must not make all revisions behind it look older than it.
+TEST(RepairForged, ANumberThatTheOthersContradictCostsItsOwnCommit) {
+  for (const std::uint64_t number : {std::uint64_t{1000}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+    SimulatedDisk disk;
+    const RepairReport report = repaired(disk, with_a_wrong_number(5, number));
+    EXPECT_EQ(report.verdict, RepairVerdict::kRecovered) << number;
+    EXPECT_FALSE(report.lost.empty());
+    EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 9U) << number;
+    // 6 is a delta that stands on 5.
+    EXPECT_EQ(revisions_of(disk), (std::set<std::uint64_t>{1, 2, 3, 4, 7, 8, 9, 10})) << number;
+  }
+}
+
+TEST(RepairForged, TheNewestCommitWithAWrongNumberIsStillTheNewestWord) {
+  for (const std::uint64_t number : {std::uint64_t{3}, ~std::uint64_t{0}}) {
+    SimulatedDisk disk;
+    const RepairReport report = repaired(disk, with_a_wrong_number(10, number));
+    EXPECT_EQ(report.verdict, RepairVerdict::kRecovered) << number;
+    EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 9U) << number;
+    EXPECT_TRUE(revisions_of(disk).contains(9)) << number;
+  }
+}
+
+// The header is gone, and the newest commit that repeats it repeats that of a later version.
+TEST(RepairForged, ACopyOfTheHeaderThatCannotBeReadIsPassedOver) {
+  SimulatedDisk disk;
+  Writer writer = create_on(disk);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    Transaction change = writer.begin();
+    put_value(change, numbered("v-", i), "value");
+    (void)change.commit(folded());
+  }
+  writer.close();
+  FileBytes file = disk.contents(kDiskPath);
+  std::size_t newest = 0;
+  for (const FramePlace& place : frames_in(file)) {
+    if (place.kind == kCommit) newest = place.offset;
+  }
+  auto later = value_or_throw(format::decode_file_header(file));
+  later.major = format::kMajorVersion + 1;
+  const auto copy = format::encode(later);
+  forge<schema::Commit>(file, newest, [&](schema::Commit::Builder commit) {
+    commit.getTrees().setHeader({reinterpret_cast<const kj::byte*>(copy.data()), copy.size()});
+  });
+  zero_block(file, 0, format::kFileHeaderBytes);
+  const RepairReport report = repaired(disk, file);
+  EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 2U);
+  EXPECT_TRUE(std::any_of(report.actions.begin(), report.actions.end(),
+                          [](const auto& action) { return action.step == RepairStep::kHeader; }));
 }
 
 TEST(RepairForged, AReferenceToABlobThatIsNowhereIsTakenOut) {

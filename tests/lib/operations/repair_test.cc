@@ -10,6 +10,7 @@
 #include "format/frame.h"
 #include "lib/store/tree.h"
 #include "lib/store/view.h"
+#include "session/compact.h"
 #include "session/protect.h"
 #include "session/reader.h"
 #include "session/verify.h"
@@ -341,6 +342,69 @@ TEST(Repair, WithParityIsBitExact) {
     EXPECT_EQ(report.verdict, RepairVerdict::kRestored) << round;
     EXPECT_TRUE(report.bit_exact);
     ASSERT_TRUE(disk.contents(kDiskPath) == file) << round;
+  }
+}
+
+// Pages of the usual size, compressed.
+FileBytes archived_session() {
+  SimulatedDisk disk;
+  CreateOptions create = test::creating_on(disk);
+  create.leaf_target_log2 = create.index_target_log2 = 0;
+  Writer writer = Writer::create(kDiskPath, create);
+  Transaction change = writer.begin();
+  for (std::uint64_t i = 0; i < 4000; ++i) {
+    test::put_message(change, test::numbered("m-", i), "the same words in every message");
+  }
+  (void)change.commit(test::folded());
+  writer.close();
+  CompactOptions compacting;
+  compacting.files = &disk;
+  compacting.archive = true;
+  (void)compact(kDiskPath, compacting);
+  return disk.contents(kDiskPath);
+}
+
+std::vector<Place> compressed_index_pages(const FileBytes& file) {
+  std::vector<Place> pages = frames_of(file);
+  std::erase_if(pages, [](const Place& place) {
+    return place.header.kind != format::FrameKind::kIndex ||
+           place.header.codec == format::Codec::kNone;
+  });
+  EXPECT_FALSE(pages.empty());
+  return pages;
+}
+
+// The pages below prove what stood in it, and there is one way to compress that.
+TEST(Repair, AnIndexPageOfAnArchiveComesBackToTheBit) {
+  const FileBytes file = archived_session();
+  for (const Place& place : compressed_index_pages(file)) {
+    FileBytes damaged = file;
+    damaged.at(place.offset + format::kFrameHeaderBytes + 20) ^= std::byte{4};
+    SimulatedDisk disk;
+    disk.put(kDiskPath, damaged);
+    const RepairReport report = repair(kDiskPath, repairing(disk, false));
+    EXPECT_EQ(report.verdict, RepairVerdict::kRestored);
+    EXPECT_TRUE(report.bit_exact && report.stale.empty() && report.lost.empty());
+    EXPECT_TRUE(disk.contents(kDiskPath) == file) << "at " << place.offset;
+  }
+}
+
+// Where it cannot be put back as it stood, it is still known what was in it: nothing is stale.
+TEST(Repair, WhatADigestProvesIsNotStale) {
+  const FileBytes file = archived_session();
+  for (const Place& place : compressed_index_pages(file)) {
+    FileBytes damaged = file;
+    // As if another library had compressed it.
+    format::FrameHeader other = place.header;
+    other.payload_hash.low ^= 1;
+    format::encode(other,
+                   std::span(damaged).subspan(place.offset).first<format::kFrameHeaderBytes>());
+    SimulatedDisk disk;
+    disk.put(kDiskPath, damaged);
+    const RepairReport report = repair(kDiskPath, repairing(disk));
+    EXPECT_TRUE(report.stale.empty()) << report.stale.size();
+    EXPECT_EQ(verified(disk).verdict, Verdict::kClean);
+    EXPECT_EQ(read_on(disk).head().size(Table::kMessages).count, 4000U);
   }
 }
 

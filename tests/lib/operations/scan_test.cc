@@ -75,6 +75,28 @@ std::string text_of(const Scan& scan) {
   return text;
 }
 
+// Repair cannot do without the frames, however large the file is.
+TEST(Scan, KnowsTheFramesOfFilesOfTheSizeThatIsAskedFor) {
+  std::mt19937_64 random(7);
+  const FileBytes file = frames_up_to(100'000, 5000, random).file;
+  SimulatedDisk disk;
+  disk.put(kDiskPath, file);
+  PatientFile patient(disk.open(kDiskPath, io::OpenMode::kRead), kDiskPath);
+  const auto scanned = [&](std::uint64_t exact_bytes) {
+    return operations::scan_frames(patient, kTag, format::kFileHeaderBytes, file.size(), 1, {},
+                                   std::nullopt, exact_bytes);
+  };
+  const Scan without = scanned(file.size() - 1);
+  EXPECT_FALSE(without.knows_frames);
+  EXPECT_EQ(without.frames.next(0), PlaceSet::kNone);
+  EXPECT_NE(without.commits.next(0), PlaceSet::kNone);
+  for (const std::uint64_t exact_bytes : {std::uint64_t{file.size()}, Scan::kAnyBytes}) {
+    const Scan with = scanned(exact_bytes);
+    EXPECT_TRUE(with.knows_frames);
+    EXPECT_EQ(with.frames.next(0), format::kFileHeaderBytes);
+  }
+}
+
 TEST(Scan, FindsEveryFrameOfASoundFile) {
   std::mt19937_64 random(random_seed());
   const Frames frames = frames_up_to(3 * kRange - 1'000'000, 900'000, random);
