@@ -392,6 +392,9 @@ class Verification {
     } catch (const Error& error) {
       // Damage has its findings; what cannot be read has no meaning to be checked.
       if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNotFound) throw;
+      if (log_.worst() != FindingEffect::kNone) return;
+      log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
+                                "the head cannot be read: " + error.message()));
     } catch (const kj::Exception& exception) {
       log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
                                 "a record of the head is not what its schema says: " +

@@ -222,6 +222,7 @@ void CommitCheck::check_chain(const LoadedCommit& commit) {
       find(FindingCode::kChain, FindingEffect::kRestorable, commit,
            "the first commit names a revision before it");
     }
+    if (commit.home == 0) check_first(commit);
     return;
   }
   if (!last_ || commit.home != last_->offset) {
@@ -242,6 +243,13 @@ void CommitCheck::check_chain(const LoadedCommit& commit) {
     find(FindingCode::kChain, FindingEffect::kRestorable, commit,
          "the commit was made before the one it follows");
   }
+}
+
+void CommitCheck::check_first(const LoadedCommit& commit) {
+  first_revision_ = commit.reader.getRevision();
+  if (commit.reader.hasTrees()) return;
+  find(FindingCode::kLink, FindingEffect::kLoss, commit,
+       "the first commit is a delta, and there are no trees for it to stand on");
 }
 
 // What needs a feature stands behind a snapshot that says so.
@@ -359,6 +367,11 @@ void CommitCheck::check_trees(const LoadedCommit& commit) {
   // A delta may carry trees of a revision before it; which deltas still lie above them is then
   // known only by going back.
   const bool is_snapshot = reader.getKind() == schema::Commit::Kind::SNAPSHOT;
+  if (trees.getRevision() < first_revision_) {
+    find(FindingCode::kLink, FindingEffect::kLoss, commit,
+         "the commit's trees are said to be of revision " + number(trees.getRevision()) +
+             ", which comes before the first one");
+  }
   NewestTrees newest;
   newest.commit_offset = commit.offset;
   newest.revision = trees.getRevision();

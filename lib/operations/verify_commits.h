@@ -43,6 +43,7 @@ class CommitCheck {
   void check_codec(const store::LoadedCommit& commit);
   void lose_between(const store::LoadedCommit& next);
   void check_chain(const store::LoadedCommit& commit);
+  void check_first(const store::LoadedCommit& commit);
   void check_unsynced(const store::LoadedCommit& commit);
   void check_delta(const store::LoadedCommit& commit);
   void check_pending(const store::LoadedCommit& commit);
@@ -61,6 +62,7 @@ class CommitCheck {
   VerifyContext& context_;
   TreeCheck& trees_;
   std::uint64_t revisions_ = 0;
+  std::uint64_t first_revision_ = 0;  // of the file; 0: not known
   std::optional<Last> last_;
   std::optional<NewestTrees> newest_trees_;
   std::vector<std::uint64_t> lost_;  // frames that the commits from here on need

@@ -334,10 +334,18 @@ void TreeCheck::check_references(std::string_view key, format::RecordView record
   }
 }
 
+// Of all that a blob's record says.
+std::uint64_t TreeCheck::hash_of(std::string_view key, schema::Blob::Reader blob) {
+  std::vector<std::uint64_t> said{format::xxh3_64(format::as_bytes(key), 2), blob.getSizeBytes()};
+  for (const auto part : blob.getParts()) {
+    said.insert(said.end(), {part.getOffset(), part.getSizeBytes(), part.getStoredBytes()});
+  }
+  return format::xxh3_64(std::as_bytes(std::span(said)));
+}
+
 void TreeCheck::check_blob(std::string_view key, schema::Blob::Reader blob) {
   const auto parts = blob.getParts();
-  const std::uint64_t first = parts.size() == 0 ? 0 : parts[0].getOffset();
-  const std::uint64_t hash = format::xxh3_64(format::as_bytes(key), 2 + first);
+  const std::uint64_t hash = hash_of(key, blob);
   if (checked_.contains(hash)) return;
   const std::size_t lost_before = lost_.size();
   format::Sha256 sha256;
@@ -351,6 +359,7 @@ void TreeCheck::check_blob(std::string_view key, schema::Blob::Reader blob) {
     }
     last_offset = part.getOffset();
     check_part(key, part, content, hashes ? &sha256 : nullptr);
+    if (content > blob.getSizeBytes()) break;  // which is told below
   }
   if (lost_.size() != lost_before) return;
   if (content != blob.getSizeBytes() || content > format::kMaxBlobBytes) {

@@ -82,6 +82,7 @@ class TreeCheck {
   void check_border(const Expected& page, bool ends, bool is_last, std::string_view key);
   void check_record(std::string_view key, format::RecordView record);
   void check_references(std::string_view key, format::RecordView record);
+  [[nodiscard]] static std::uint64_t hash_of(std::string_view key, schema::Blob::Reader blob);
   void check_blob(std::string_view key, schema::Blob::Reader blob);
   void check_part(std::string_view key, schema::BlobPart::Reader part, std::uint64_t& content,
                   format::Sha256* hash);
