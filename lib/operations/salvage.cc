@@ -186,7 +186,7 @@ class LostRanges {
   template <class F>
   void each(std::string_view first, std::string_view last, F&& f) const {
     const auto behind = std::partition_point(pages_.begin(), pages_.end(), [&](std::size_t page) {
-      return !lost_[page].after_key || *lost_[page].after_key < last;
+      return !lost_[page].after_key || std::string_view(*lost_[page].after_key) < last;
     });
     for (auto at = static_cast<std::size_t>(behind - pages_.begin()); at-- > 0;) {
       if (ends_before(furthest_[at], first)) return;
@@ -196,7 +196,7 @@ class LostRanges {
 
  private:
   [[nodiscard]] bool ends_before(std::size_t page, std::string_view key) const {
-    const std::string& end = lost_[page].facts.key;
+    const std::string_view end = lost_[page].facts.key;
     return !end.empty() && end < key;
   }
   // Whether `other` reaches no further than `page`.
