@@ -48,11 +48,11 @@ class DamagedRewrite {
     const store::HeadSearch search = store::search_head(*image_.patient(), image_.path, image_.tag);
     const bool has_lost_head = search.damaged_offset && !knows_commit_at(*search.damaged_offset);
     if (has_lost_head) lose(newest_ + 1, "its commit is damaged");
-    next_ = newest_ + (has_lost_head ? 2 : 1);
+    next_ = newest_ + (has_lost_head ? 2 : 1) + contradicted_behind();
     if (!options_.from.empty()) {
       go_back();
     } else if (report_.revision != newest_ || newest_ == 0 || search.damaged_offset ||
-               is_newest_contradicted()) {
+               contradicted_behind() != 0) {
       add_remains();
     }
     if (report_.refused) return;
@@ -130,12 +130,13 @@ class DamagedRewrite {
     report_.lost.push_back(std::move(item));
   }
 
-  // What stands behind all revisions that are believed may be newer than they are.
-  [[nodiscard]] bool is_newest_contradicted() const {
-    const auto& commits = salvage_.commits();
+  // Commits behind all those that are believed: they may be newer, and had numbers too.
+  [[nodiscard]] std::uint64_t contradicted_behind() const {
+    const std::uint64_t last = salvage_.commits().empty() ? 0 : salvage_.commits().back().offset;
     const auto& contradicted = salvage_.contradicted();
-    return !contradicted.empty() && !commits.empty() &&
-           contradicted.back().offset > commits.back().offset;
+    return static_cast<std::uint64_t>(
+        std::count_if(contradicted.begin(), contradicted.end(),
+                      [last](const RevisionInfo& info) { return info.offset > last; }));
   }
   void lose_contradicted() {
     for (const RevisionInfo& info : salvage_.contradicted()) {

@@ -39,35 +39,34 @@ void TreeSurvey::add(const format::RootRef& root, Table table) {
   visit(std::move(page));
 }
 
-// Somebody may have forged a link to a page that others link to as it is.
-std::uint64_t TreeSurvey::hash_of(const LostPage& page) {
-  const std::uint64_t kind = std::uint64_t{page.level} << 32 | slot(page.table);
-  const std::array<std::uint64_t, 3> link{
-      page.offset, kind, format::xxh3_64(std::as_bytes(std::span(page.facts.digest)))};
-  return format::xxh3_64(std::as_bytes(std::span(link)));
-}
-
+// A page is walked once for what it is, whoever links to it. One that cannot be read is what its
+// links say, and somebody may have forged one of them: each that says something else is kept.
 void TreeSurvey::visit(LostPage page) {
-  if (!seen_.insert(hash_of(page)).second) return;
+  const std::uint64_t kind = std::uint64_t{page.level} << 32 | slot(page.table);
+  const std::pair place(page.offset, kind);
+  if (walked_.contains(place)) return;
+  if (unreadable_.contains(place)) return lose(std::move(page));
   const auto loaded = pages_.load(page.offset, store::page_kind(page.level));
   if (format::damage_in(loaded) != nullptr) {
-    lost_.push_back(std::move(page));
-    return;
+    unreadable_.insert(place);
+    return lose(std::move(page));
   }
   const Page& bytes = std::get<Page>(loaded);
   if (bytes.table != slot(page.table)) {
-    lost_.push_back(std::move(page));
-    return;
+    unreadable_.insert(place);
+    return lose(std::move(page));
   }
   if (page.level == 0) {
+    walked_.insert(place);
     if (on_leaf_) on_leaf_(bytes);
     return;
   }
   const IndexView index(bytes.payload());
   if (index.level() != page.level) {
-    lost_.push_back(std::move(page));
-    return;
+    unreadable_.insert(place);
+    return lose(std::move(page));
   }
+  walked_.insert(place);
   std::optional<std::string> after = page.after_key;
   for (std::uint32_t i = 0; i < index.size(); ++i) {
     LostPage below;
@@ -79,6 +78,14 @@ void TreeSurvey::visit(LostPage page) {
     after = below.facts.key;
     visit(std::move(below));
   }
+}
+
+void TreeSurvey::lose(LostPage page) {
+  const std::array<std::uint64_t, 3> link{
+      page.offset, std::uint64_t{page.level} << 32 | slot(page.table),
+      format::xxh3_64(std::as_bytes(std::span(page.facts.digest)))};
+  if (!lost_links_.insert(format::xxh3_64(std::as_bytes(std::span(link)))).second) return;
+  lost_.push_back(std::move(page));
 }
 
 namespace {
@@ -174,11 +181,17 @@ class LostRanges {
   void add(std::size_t page) { pages_.push_back(page); }
   // Behind the last add().
   void sort() {
+    const auto bounded = std::partition(pages_.begin(), pages_.end(), [this](std::size_t page) {
+      return !lost_[page].facts.key.empty();
+    });
+    unbounded_.assign(bounded, pages_.end());
+    pages_.erase(bounded, pages_.end());
     std::sort(pages_.begin(), pages_.end(), [this](std::size_t a, std::size_t b) {
       return lost_[a].after_key < lost_[b].after_key;  // nothing comes first
     });
     for (const std::size_t page : pages_) {
-      const bool reaches_further = furthest_.empty() || !ends_by(furthest_.back(), page);
+      const bool reaches_further =
+          furthest_.empty() || lost_[furthest_.back()].facts.key < lost_[page].facts.key;
       furthest_.push_back(reaches_further ? page : furthest_.back());
     }
   }
@@ -189,25 +202,23 @@ class LostRanges {
       return !lost_[page].after_key || std::string_view(*lost_[page].after_key) < last;
     });
     for (auto at = static_cast<std::size_t>(behind - pages_.begin()); at-- > 0;) {
-      if (ends_before(furthest_[at], first)) return;
+      if (ends_before(furthest_[at], first)) break;
       if (!ends_before(pages_[at], first)) f(pages_[at]);
+    }
+    for (const std::size_t page : unbounded_) {
+      if (!lost_[page].after_key || std::string_view(*lost_[page].after_key) < last) f(page);
     }
   }
 
  private:
   [[nodiscard]] bool ends_before(std::size_t page, std::string_view key) const {
-    const std::string_view end = lost_[page].facts.key;
-    return !end.empty() && end < key;
-  }
-  // Whether `other` reaches no further than `page`.
-  [[nodiscard]] bool ends_by(std::size_t page, std::size_t other) const {
-    const std::string& end = lost_[page].facts.key;
-    return end.empty() || (!lost_[other].facts.key.empty() && lost_[other].facts.key <= end);
+    return std::string_view(lost_[page].facts.key) < key;
   }
 
   const std::vector<LostPage>& lost_;
-  std::vector<std::size_t> pages_;     // by after_key
-  std::vector<std::size_t> furthest_;  // of the pages up to each: the one that reaches furthest
+  std::vector<std::size_t> pages_;      // by after_key
+  std::vector<std::size_t> unbounded_;  // roots, of which nobody knows the last key
+  std::vector<std::size_t> furthest_;   // of the pages up to each: the one that reaches furthest
 };
 
 // The pass over a file's frames, oldest first.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -53,12 +54,16 @@ class TreeSurvey {
   [[nodiscard]] const std::vector<LostPage>& lost() const { return lost_; }
 
  private:
-  [[nodiscard]] static std::uint64_t hash_of(const LostPage& page);
+  // Of a page: its offset, and its level and table.
+  using Place = std::pair<std::uint64_t, std::uint64_t>;
   void visit(LostPage page);
+  void lose(LostPage page);
 
   const store::PageSource& pages_;
   LeafVisitor on_leaf_;
-  std::unordered_set<std::uint64_t> seen_;  // hashes of links
+  std::set<Place> walked_;
+  std::set<Place> unreadable_;
+  std::unordered_set<std::uint64_t> lost_links_;  // hashes of them
   std::vector<LostPage> lost_;
 };
 

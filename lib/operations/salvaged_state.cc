@@ -16,7 +16,7 @@ using store::Page;
 
 constexpr std::size_t kMaxListed = 10'000;
 // No session came so far, and there is room to count on.
-constexpr std::uint64_t kMaxRevision = ~std::uint64_t{0} / 2;
+constexpr std::uint64_t kMaxRevision = ~std::uint64_t{0} / 4;
 
 }  // namespace
 
@@ -79,6 +79,9 @@ void SalvagedState::keep_rising(const std::vector<RevisionInfo>& sound) {
     const auto pile = std::lower_bound(
         piles.begin(), piles.end(), sound[i].revision,
         [&](std::size_t at, std::uint64_t revision) { return sound[at].revision < revision; });
+    // Of two with the same number that is wrong which follows itself.
+    const bool is_taken = pile != piles.end() && sound[*pile].revision == sound[i].revision;
+    if (is_taken && sound[i].parent >= sound[i].revision) continue;
     if (pile != piles.begin()) before[i] = *std::prev(pile);
     if (pile == piles.end()) {
       piles.push_back(i);
@@ -222,8 +225,7 @@ void SalvagedState::lose_record(Table table, const std::string& key) {
   item.key = key;
   item.records = 1;
   item.message = "the record is lost";
-  lost_records_[slot(table)].insert(key);
-  lose(std::move(item));
+  if (lost_records_[slot(table)].insert(key).second) lose(std::move(item));
 }
 
 void SalvagedState::lose(LostItem item) {
@@ -271,11 +273,9 @@ void SalvagedState::replay_delta(const format::FrameHeader& frame) {
   for (const Table table : kAllTables) {
     for (const store::Change& change : runs[slot(table)]) {
       auto record = change.is_erased ? std::nullopt : record_of(change.record);
-      if (record || change.is_erased) {
-        put(table, change.key, std::move(record));
-      } else {
-        lose_record(table, std::string(change.key));
-      }
+      const bool is_lost = !record && !change.is_erased;
+      put(table, change.key, std::move(record));
+      if (is_lost) lose_record(table, std::string(change.key));
     }
   }
 }

@@ -379,22 +379,33 @@ class Verification {
 
   // ---- meaning ------------------------------------------------------------------------------
 
-  // Throws kNewerVersion: what this version does not know it cannot call clean.
+  // Nothing if it is damaged. Throws kNewerVersion: what this version does not know it cannot call
+  // clean.
+  [[nodiscard]] std::optional<Snapshot> open_head() const {
+    auto pages = std::make_shared<store::PageSource>(std::make_shared<ReadAheadFile>(file_), end_,
+                                                     *tag_, true, kPageCacheBytes, false);
+    try {
+      return Snapshot(store::View::open(std::move(pages), header_, search_.head->commit_offset));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged) throw;
+      return std::nullopt;
+    }
+  }
+
   void check_head() {
     try {
-      auto pages = std::make_shared<store::PageSource>(std::make_shared<ReadAheadFile>(file_), end_,
-                                                       *tag_, true, kPageCacheBytes, false);
-      const Snapshot head(
-          store::View::open(std::move(pages), header_, search_.head->commit_offset));
-      if (!options_.meaning) return;
-      check_session_meaning(head, options_.workspace, options_.progress,
+      std::optional<Snapshot> head = open_head();
+      if (!head) head = open_head();  // what looks damaged is looked at twice
+      if (!head && log_.worst() == FindingEffect::kNone) {
+        log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
+                                  "what the head stands on cannot be read"));
+      }
+      if (!head || !options_.meaning) return;
+      check_session_meaning(*head, options_.workspace, options_.progress,
                             [this](Finding finding) { log_.add(std::move(finding)); });
     } catch (const Error& error) {
       // Damage has its findings; what cannot be read has no meaning to be checked.
       if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNotFound) throw;
-      if (log_.worst() != FindingEffect::kNone) return;
-      log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
-                                "the head cannot be read: " + error.message()));
     } catch (const kj::Exception& exception) {
       log_.add(FindingLog::make(FindingCode::kStructure, FindingEffect::kLoss,
                                 "a record of the head is not what its schema says: " +

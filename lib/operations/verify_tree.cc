@@ -359,7 +359,7 @@ void TreeCheck::check_blob(std::string_view key, schema::Blob::Reader blob) {
     }
     last_offset = part.getOffset();
     check_part(key, part, content, hashes ? &sha256 : nullptr);
-    if (content > blob.getSizeBytes()) break;  // which is told below
+    if (content > std::min<std::uint64_t>(blob.getSizeBytes(), format::kMaxBlobBytes)) break;
   }
   if (lost_.size() != lost_before) return;
   if (content != blob.getSizeBytes() || content > format::kMaxBlobBytes) {

@@ -144,13 +144,29 @@ TEST(RepairForged, ANumberThatTheOthersContradictCostsItsOwnCommit) {
   }
 }
 
+// Each says that it is the one before it: both cannot be right, and one says that it follows
+// itself.
+TEST(RepairForged, OfTwoCommitsOfOneNumberTheOneThatFollowsItselfIsWrong) {
+  for (const std::size_t nth : {std::size_t{5}, std::size_t{8}}) {
+    SimulatedDisk disk;
+    const RepairReport report = repaired(disk, with_a_wrong_number(nth, nth - 1));
+    EXPECT_EQ(report.verdict, RepairVerdict::kRecovered) << nth;
+    EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 9U) << nth;
+    const std::set<std::uint64_t> revisions = revisions_of(disk);
+    EXPECT_TRUE(revisions.contains(nth - 1)) << nth;
+    EXPECT_EQ(read_on(disk).at(nth - 1).size(Table::kValues).count, nth - 2) << nth;
+    EXPECT_FALSE(revisions.contains(nth)) << nth;
+  }
+}
+
 TEST(RepairForged, TheNewestCommitWithAWrongNumberIsStillTheNewestWord) {
-  for (const std::uint64_t number : {std::uint64_t{3}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t number : {std::uint64_t{3}, std::uint64_t{9}, ~std::uint64_t{0}}) {
     SimulatedDisk disk;
     const RepairReport report = repaired(disk, with_a_wrong_number(10, number));
     EXPECT_EQ(report.verdict, RepairVerdict::kRecovered) << number;
     EXPECT_EQ(read_on(disk).head().size(Table::kValues).count, 9U) << number;
     EXPECT_TRUE(revisions_of(disk).contains(9)) << number;
+    EXPECT_FALSE(revisions_of(disk).contains(10)) << "its number is not given again";
   }
 }
 
