@@ -13,8 +13,8 @@ namespace {
 
 using format::LeafView;
 
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0) {
-  return format::xxh3_64(format::as_bytes(text), seed);
+std::uint64_t hash_of(std::string_view text) {
+  return format::xxh3_64(format::as_bytes(text));
 }
 
 std::uint64_t summary_of(Table table, std::uint64_t stored_size, std::uint64_t stored_bytes,

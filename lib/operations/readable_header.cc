@@ -9,7 +9,7 @@ std::optional<format::FileHeader> readable_header(format::Bytes bytes) {
     const auto header = format::decode_file_header(bytes);
     if (format::damage_in(header) == nullptr) return std::get<format::FileHeader>(header);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNewerVersion && error.code() != ErrorCode::kNotASession) throw;
+    if (error.code() != ErrorCode::kNewerVersion) throw;
   }
   return std::nullopt;
 }

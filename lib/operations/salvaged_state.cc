@@ -71,17 +71,14 @@ void SalvagedState::read_commits() {
 // believed: the longest rising run, found by patience sorting.
 void SalvagedState::keep_rising(const std::vector<RevisionInfo>& sound) {
   constexpr std::size_t kNone = ~std::size_t{0};
-  std::vector<std::size_t>
-      piles;  // of each length of run: the commit of the least number it ends with
+  // Of each length of run: the commit of the least number that one ends with.
+  std::vector<std::size_t> piles;
   std::vector<std::size_t> before(sound.size(), kNone);
   for (std::size_t i = 0; i < sound.size(); ++i) {
     if (sound[i].revision > kMaxRevision) continue;
     const auto pile = std::lower_bound(
         piles.begin(), piles.end(), sound[i].revision,
         [&](std::size_t at, std::uint64_t revision) { return sound[at].revision < revision; });
-    // Of two with the same number that is wrong which follows itself.
-    const bool is_taken = pile != piles.end() && sound[*pile].revision == sound[i].revision;
-    if (is_taken && sound[i].parent >= sound[i].revision) continue;
     if (pile != piles.begin()) before[i] = *std::prev(pile);
     if (pile == piles.end()) {
       piles.push_back(i);

@@ -10,19 +10,12 @@
 
 #include "tests/cli/tool.h"
 #include "tests/support/directories.h"
+#include "tests/support/sanitized.h"
 
 namespace session::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 class SyncedNames : public CliTest {
  protected:

@@ -11,18 +11,11 @@
 #include "tests/support/child_process.h"
 #include "tests/support/exhaustive.h"
 #include "tests/support/running_session.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 
 namespace session::test {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 // Bytes that are this process's own: neither a file's nor shared.
 std::uint64_t private_bytes() {

@@ -430,6 +430,7 @@ TEST(Repair, BuildsNoPageAnewAcrossOneThatIsSound) {
   const auto found = test::state_of(test::read_on(disk).head());
   EXPECT_TRUE(found == head) << head.difference(found);
   for (const LostItem& item : report.lost) EXPECT_FALSE(item.table) << item.message;
+  for (const RepairAction& action : report.actions) EXPECT_NE(action.step, RepairStep::kPage);
 }
 
 // Whatever call fails, the damaged bytes are still somewhere where one looks for them.
